@@ -192,9 +192,12 @@ pub(crate) fn remove_temporaries(folder: &Path) -> Result<(), WriteError> {
     for entry in entries.flatten() {
         let Ok(kind) = entry.file_type() else { continue };
         let path = entry.path();
-        if kind.is_dir() {
+        let is_temporary = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes());
+        if kind.is_dir() && is_temporary {
+            crate::trial::clear_trial(&path)?;
+        } else if kind.is_dir() {
             remove_temporaries(&path)?;
-        } else if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) {
+        } else if is_temporary {
             fs::remove_file(&path).map_err(WriteError::at(&path))?;
         }
     }

@@ -42,6 +42,11 @@ impl Origin {
         }
     }
 
+    /// The one that a case has.
+    pub(crate) fn of_manifest(manifest: &Manifest) -> Self {
+        Self(manifest.origin.clone())
+    }
+
     /// As it stands in the checkpoint.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -415,7 +420,7 @@ fn named_inputs(inputs: &Inputs) -> Result<std::collections::BTreeMap<String, St
     Ok(named)
 }
 
-fn has_size(path: &Path, bytes: u64) -> bool {
+pub(crate) fn has_size(path: &Path, bytes: u64) -> bool {
     fs::symlink_metadata(path).is_ok_and(|m| m.is_file() && m.len() == bytes)
 }
 
@@ -442,7 +447,7 @@ fn require_free(path: &Path) -> Result<(), CaseError> {
 }
 
 /// An advisory lock of the operating system: it ends with the process, so a kill leaves no stale one. The file stays.
-fn take_lock(root: &Path) -> Result<File, CaseError> {
+pub(crate) fn take_lock(root: &Path) -> Result<File, CaseError> {
     let path = root.join(LOCK);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(WriteError::at(&path))?;
     match file.try_lock() {
@@ -470,7 +475,7 @@ pub(crate) fn load_manifest(root: &Path) -> Result<Manifest, CaseError> {
     }
 }
 
-fn store_manifest(root: &Path, manifest: &Manifest) -> Result<(), CaseError> {
+pub(crate) fn store_manifest(root: &Path, manifest: &Manifest) -> Result<(), CaseError> {
     let mut bytes = serde_json::to_vec_pretty(manifest).map_err(|source| CaseError::Json { path: root.join(MANIFEST), source })?;
     bytes.push(b'\n');
     write_file(root, MANIFEST, &bytes)?;

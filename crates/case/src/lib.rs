@@ -26,6 +26,7 @@ mod signed;
 mod state;
 mod statement;
 mod table;
+mod trial;
 mod verify;
 
 pub use approval::{Approval, StoredApproval};
@@ -45,4 +46,5 @@ pub use sending::{LetterEvent, NewLetter, Sending, SendingFiles, SendingStep, St
 pub use signature::{NAMESPACE, PublicKey, SIGN_IN, SignatureProblem};
 pub use statement::{LOOK_UP, Statement, StoredStatement};
 pub use table::{StoredTable, TableWriter};
+pub use trial::Trial;
 pub use verify::{Anchor, Problem, VerifyReport, verify};

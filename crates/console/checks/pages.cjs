@@ -40,6 +40,26 @@ async function seen(page, where, picture) {
   pages += 1;
 }
 
+// What a session saw, asked by the form; and the holes in the logs by night and on paper.
+async function scopeAndHoles(page) {
+  await page.goto(origin + "/path", { waitUntil: "load" });
+  const all = await page.$$eval("#scope-session option", (options) => options.map((option) => option.value));
+  await page.select("#scope-session", ...all);
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("form[action='/scope'] button")]);
+  await seen(page, "scope", "scope");
+  await page.setViewport({ width: 320, height: 900 });
+  await seen(page, "scope 320", "scope-320");
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+  for (const width of [1280, 320]) {
+    await page.setViewport({ width, height: 900 });
+    await page.goto(origin + "/evidence", { waitUntil: "load" });
+    await seen(page, `evidence by night ${width}`, `evidence-dark-${width}`);
+  }
+  await page.emulateMediaFeatures([]);
+  await page.setViewport({ width: 1280, height: 900 });
+  await printed(page, "evidence", "/evidence", []);
+}
+
 // On paper: what is folded away on the screen stands there, and no form does.
 async function printed(page, name, url, never) {
   await page.goto(`${origin}/language/en?back=${url}`, { waitUntil: "load" });
@@ -116,6 +136,18 @@ async function byKeyboard(page) {
   if (await tabTo(page, /^\/path$/, 30)) await enter(page);
   if (await tabTo(page, /^\/path\/L/, 300)) await enter(page);
   const link = new URL(page.url()).pathname;
+  // First what hangs on it: the page comes again by itself until that is worked out.
+  if (await tabTo(page, /^verdict$/, 300)) await enter(page);
+  if (!/\/struck$/.test(page.url())) problem("keyboard", `no preview: ${new URL(page.url()).pathname}`);
+  await page.waitForSelector("form[action='/act/judge']", { timeout: 120000 });
+  await seen(page, "preview", "preview");
+  const preview = page.url();
+  for (const [language, width] of [["en", 320], ["zh-Hant", 1280], ["zh-Hant", 320], ["en", 1280]]) {
+    await page.setViewport({ width, height: 900 });
+    await page.goto(`${origin}/language/${language}?back=${new URL(preview).pathname}`, { waitUntil: "load" });
+    if (page.url() !== preview) await page.goto(preview, { waitUntil: "load" });
+    await seen(page, `preview ${language} ${width}`, `preview-${language}-${width}`);
+  }
   if (!(await tabTo(page, /^why$/, 300))) return;
   await page.keyboard.type("our own test, by keyboard");
   if (await tabTo(page, /^verdict$/, 3)) await enter(page);
@@ -136,6 +168,13 @@ async function byPalette(page) {
   await page.type("#go", "clock");
   await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press("Enter")]);
   if (!page.url().endsWith("/clocks")) problem("palette", `without a script it ended at ${new URL(page.url()).pathname}`);
+  await page.goto(origin + "/people", { waitUntil: "load" });
+  await page.type("#go", "every byte");
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press("Enter")]);
+  const offered = await page.$("form[action='/act/work'] button");
+  if (!offered) problem("palette", "a command is not offered without a script");
+  else await Promise.all([page.waitForNavigation({ waitUntil: "load" }), offered.click()]);
+  if (!page.url().endsWith("/work")) problem("palette", `a command ended at ${new URL(page.url()).pathname}`);
   await page.setJavaScriptEnabled(true);
 }
 
@@ -152,7 +191,7 @@ async function byPalette(page) {
   const detail = await first(page, "/path", "a[href^='/path/L']");
   const lines = await first(page, "/path", "a[href^='/lines/step/']");
   const action = await first(page, "/contain", "a[href^='/contain/']");
-  const all = [["tide", "/"], ["evidence", "/evidence"], ["path", "/path"], ["timeline", "/timeline"], ["people", "/people"], ["contain", "/contain"], ["clocks", "/clocks"], ["letters", "/letters"], ["form", "/clocks/form/gdpr-33"], ["desk", "/desk"], ["desk-all", "/desk?all"], ["drill", "/drill"], ["ledger", "/ledger"], ["access", "/access"], ["work", "/work"], ["not-found", "/nothing-here"]];
+  const all = [["tide", "/"], ["evidence", "/evidence"], ["path", "/path"], ["timeline", "/timeline"], ["people", "/people"], ["contain", "/contain"], ["clocks", "/clocks"], ["letters", "/letters"], ["form", "/clocks/form/gdpr-33"], ["desk", "/desk"], ["desk-all", "/desk?all"], ["drill", "/drill"], ["ledger", "/ledger"], ["access", "/access"], ["work", "/work"], ["go", "/go"], ["not-found", "/nothing-here"]];
   // A message that was read, its answer, and a caller's sheet: where the case has messages, and a code is given.
   const message = await first(page, "/desk?all", "td a[href^='/desk/']");
   if (process.env.CODE && !message) problem("desk", "no message waits, though somebody wrote");
@@ -183,6 +222,7 @@ async function byPalette(page) {
   await page.pdf({ path: path.join(pictures, "form.pdf"), format: "A4", printBackground: true });
   if (person) await printed(page, "person", person, ["Why do you need to see the name?"]);
   if (!(await printed(page, "clocks", "/clocks", ["Something happened", "When, in the organisation's time"]))) problem("clocks", "nothing is folded on it");
+  await scopeAndHoles(page);
   await byKeyboard(page);
   await byPalette(page);
   if (allFile) await severalCases(page);

@@ -176,6 +176,8 @@ async function answerQuestion(who) {
   if (process.env.CODE) await answerQuestion(second);
   await go(first.page, "/path");
   await go(first.page, await first.page.$eval("a[href^='/path/L']", (a) => a.getAttribute("href")));
+  await press(first.page, "form[action='/act/preview'] button[value=struck]");
+  await first.page.waitForSelector("form[action='/act/judge']", { timeout: 120000 });
   await first.page.type("form[action='/act/judge'] [name=why]", "our own test");
   await press(first.page, "form[action='/act/judge'] button[value=struck]");
   await press(first.page, GET);

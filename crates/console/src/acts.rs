@@ -4,15 +4,15 @@
 use std::time::Instant;
 
 use askama::Template;
-use strandline_model::detection::Verdict;
 use strandline_model::letter::SendingState;
 use strandline_model::letter_word::{LetterWord, Reader};
 use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
+use strandline_model::trail::Pin;
 use strandline_response::desk::{
-    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, Task, WordError, given_reason, message, moment, note_safety_reading, perform, whose_code,
+    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, Task, WordError, given_reason, message, moment, note_safety_reading, perform, state_of, whose_code,
 };
-use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, PublicKey, ResponseError, Right, Role, Way};
+use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, PinWord, PublicKey, ResponseError, Right, Role, Way};
 
 use crate::door::Waiting;
 use crate::job::{End, From, Job};
@@ -20,7 +20,7 @@ use crate::outcome::came_of;
 use crate::pages::access::own_path;
 use crate::pages::desk::seen_name;
 use crate::pages::passkeys::{self, Ask};
-use crate::pages::{Frame, frame, job_name, zone};
+use crate::pages::{Frame, frame, job_name, preview, zone};
 use crate::pictures::Zone;
 use crate::reply::{Fault, Reply};
 use crate::visit::Visit;
@@ -60,7 +60,7 @@ struct JobLine {
     /// Whether it can be had to end before its time.
     can_end: bool,
     /// Where its rows are.
-    link: &'static str,
+    link: String,
 }
 
 /// What an act needs besides itself.
@@ -78,14 +78,32 @@ pub fn judge(visit: &Visit) -> Result<Reply, Fault> {
     if !path.links.iter().any(|view| view.link.id == target) && !path.detections.iter().any(|detection| detection.id == target) {
         return Err(Fault::NotFound);
     }
-    let verdict = match visit.form.text("verdict") {
-        Some("struck") => Verdict::Struck,
-        Some("confirmed") => Verdict::Confirmed,
-        _ => return Err(Fault::NotFound),
-    };
+    let verdict = preview::verdict(visit.form.text("verdict").unwrap_or_default())?;
     let why = reason(visit, "why")?.into_personal();
     let back = format!("/path/{target}");
-    try_act(visit, Asked { act: Act::Judge { target, verdict, why: Some(why) }, back, shows: None })
+    let looked_at = visit.form.filled("state").map(str::to_owned);
+    if looked_at.is_some() && looked_at != Some(state_of(&visit.console.settings("", &visit.console.options.now))?) {
+        // What is told of it is of another state: it is worked out again, and shown, before anything is signed.
+        visit.tell(visit.t().x("preview_old").to_owned());
+        return preview::begun(visit, &target, verdict);
+    }
+    try_act(visit, Asked { act: Act::Judge { target, verdict, why: Some(why), looked_at }, back, shows: None })
+}
+
+/// Names a starting point of the trail, or withdraws one.
+pub fn pin(visit: &Visit) -> Result<Reply, Fault> {
+    let written = match visit.form.filled("pin") {
+        Some(pin) => pin.to_owned(),
+        None => format!("{}={}", visit.form.text("kind").unwrap_or_default(), visit.form.text("value").unwrap_or_default()),
+    };
+    let pin: Pin = written.parse().map_err(|_| Fault::Unusable(visit.t().x("pin_bad").to_owned()))?;
+    let why = Some(reason(visit, "why")?);
+    let word = match visit.form.text("word") {
+        Some("name") => PinWord { named: vec![pin], withdrawn: Vec::new(), why },
+        Some("withdraw") => PinWord { named: Vec::new(), withdrawn: vec![pin], why },
+        _ => return Err(Fault::NotFound),
+    };
+    try_act(visit, Asked { act: Act::Pin(word), back: "/path".to_owned(), shows: None })
 }
 
 /// Says something of a duty.
@@ -372,7 +390,7 @@ fn job_line(visit: &Visit, job: &Job, zone: &Zone) -> JobLine {
         _ => (Vec::new(), None),
     };
     JobLine {
-        name: job_name(t, job.task),
+        name: job_name(t, &job.task),
         by: job.by.clone(),
         taken_up: match job.from {
             From::Here => String::new(),
@@ -385,12 +403,13 @@ fn job_line(visit: &Visit, job: &Job, zone: &Zone) -> JobLine {
         failed,
         is_over,
         can_end: !is_over && sees && matches!(job.task, Task::Send { .. }),
-        link: match job.task {
-            Task::RehearseCut { .. } | Task::ApplyCut { .. } | Task::VerifyCuts | Task::UndoCut { .. } => "/contain",
-            Task::Lint | Task::Print | Task::Rehearse | Task::Send { .. } | Task::HandOver => "/letters",
-            Task::Publish | Task::Collect => "/desk",
-            Task::Verify => "/ledger",
-            Task::Renew => "/",
+        link: match &job.task {
+            Task::RehearseCut { .. } | Task::ApplyCut { .. } | Task::VerifyCuts | Task::UndoCut { .. } => "/contain".to_owned(),
+            Task::Lint | Task::Print | Task::Rehearse | Task::Send { .. } | Task::HandOver => "/letters".to_owned(),
+            Task::Publish | Task::Collect => "/desk".to_owned(),
+            Task::Preview { trying } => preview::href(trying),
+            Task::Verify => "/ledger".to_owned(),
+            Task::Renew => "/".to_owned(),
         },
     }
 }
@@ -472,6 +491,10 @@ fn try_act(visit: &Visit, asked: Asked) -> Result<Reply, Fault> {
 fn done(visit: &Visit, acted: &Acted, asked: Asked) -> Result<Reply, Fault> {
     let (t, zone) = (visit.t(), zone(&*visit.overview()?));
     visit.console.acted();
+    if acted.ledger_entries.is_empty() && matches!(asked.act, Act::Pin(_)) {
+        visit.tell(t.x("pin_already").to_owned());
+        return Ok(Reply::Goto(asked.back));
+    }
     let entries: Vec<String> = acted.ledger_entries.iter().map(u64::to_string).collect();
     if let (Some(handle), Some(session)) = (&asked.shows, &visit.session) {
         visit.console.door().change(session.number, |session| session.see(handle, Instant::now()));
@@ -493,6 +516,8 @@ fn reason(visit: &Visit, field: &str) -> Result<Personal<String>, Fault> {
 fn refused(visit: &Visit, error: DeskError) -> Fault {
     match error {
         DeskError::NotYours { .. } => Fault::Forbidden,
+        DeskError::Response(ResponseError::NoSuchPin(_)) => Fault::NotFound,
+        DeskError::Response(ResponseError::OtherState) => Fault::Unusable(visit.t().x("preview_old").to_owned()),
         DeskError::Response(ResponseError::OtherLetters) => Fault::Unusable(visit.t().x("letters_changed").to_owned()),
         DeskError::Response(ResponseError::LettersOld) => Fault::Unusable(visit.t().x("letters_old").to_owned()),
         other => other.into(),
@@ -500,14 +525,15 @@ fn refused(visit: &Visit, error: DeskError) -> Fault {
 }
 
 /// What is missing of a word, in the language of the page.
-fn unusable(visit: &Visit, error: &WordError) -> Fault {
+pub fn unusable(visit: &Visit, error: &WordError) -> Fault {
     let t = visit.t();
     Fault::Unusable(match error {
         WordError::NoReason { .. } => t.x("form_no_reason").to_owned(),
         WordError::NoTime => t.x("form_no_time").to_owned(),
         WordError::NoName(_) => t.x("form_no_name").to_owned(),
         WordError::NoPlace => t.x("form_no_place").to_owned(),
-        WordError::Time(source) => t.w("form_bad_time", source),
+        WordError::NoSession => t.x("scope_no_session").to_owned(),
+        WordError::Time(source) | WordError::Window(source) => t.w("form_bad_time", source),
         other => other.to_string(),
     })
 }

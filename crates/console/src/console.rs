@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
 use strandline_response::desk::{
-    self, AfterKill, Asking, Clocks, Given, LintLine, Mark, Overview, Task, TaskDone, TaskNote, Turn, clocks, mark, overview, role_among,
+    self, AfterKill, Asking, Clocks, Given, LintLine, Mark, Overview, Preview, Task, TaskDone, TaskNote, Trying, Turn, clocks, mark, overview, role_among, state_of,
 };
 use strandline_response::notice::LawBook;
 use strandline_response::{DeskState, DutyError, Responders, ResponseError, Right, Role, Settings, Told, VerifyReport, responders};
@@ -286,6 +286,22 @@ impl Console {
         known(&self.checked, &self.options.case)
     }
 
+    /// The working out of what hangs on something: the last one, and what was tried.
+    pub fn last_preview(&self) -> Option<(Trying, Job)> {
+        self.jobs().into_iter().find_map(|job| match &job.task {
+            Task::Preview { trying } => Some((trying.clone(), job)),
+            _ => None,
+        })
+    }
+
+    /// What hangs on this, if it was worked out last; and whether that was of the case as it is.
+    pub fn known_preview(&self, trying: &Trying) -> Result<Option<(Arc<Preview>, bool)>, ResponseError> {
+        let Some((_, job)) = self.last_preview().filter(|(of, _)| of == trying) else { return Ok(None) };
+        let Some(End::Done(TaskDone::Previewed(preview))) = job.progress().end else { return Ok(None) };
+        let is_current = preview.state == state_of(&self.settings("", &self.options.now))?;
+        Ok(Some((preview, is_current)))
+    }
+
     /// The work that runs, or ran last, of each kind.
     pub fn jobs(&self) -> Vec<Job> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -307,7 +323,7 @@ impl Console {
     }
 
     fn begin_from(self: &Arc<Self>, task: Task, (name, role): (&str, Role), from: From) -> bool {
-        let mut job = Job::new(task, name, from);
+        let mut job = Job::new(task.clone(), name, from);
         if !self.list(&job) {
             return false;
         }
@@ -356,14 +372,14 @@ impl Console {
             From::Here => self.now(),
             From::TakenUp(begun_at) => begun_at,
         };
-        let noted = match desk::note_task(&self.options.case, &TaskNote { task, by: name.to_owned(), begun_at }) {
+        let noted = match desk::note_task(&self.options.case, &TaskNote { task: task.clone(), by: name.to_owned(), begun_at }) {
             Ok(Some(noted)) => noted,
             Ok(None) => return End::Elsewhere,
             Err(error) => return End::Failed(format!("nothing was begun, since the case cannot be written: {error}")),
         };
         let settings = self.settings(name, &self.options.now);
         let (as_of, letters) = (mark(&self.options.case), self.overview().ok().and_then(|overview| letters_as(&overview)));
-        let done = desk::run_task(&settings, role, task, (&self.options.given, &self.turn), job);
+        let done = desk::run_task(&settings, role, &task, (&self.options.given, &self.turn), job);
         drop(noted);
         match (&done, letters) {
             (Ok(TaskDone::Checked(report)), _) => keep(&self.checked, as_of, report.clone()),

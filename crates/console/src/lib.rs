@@ -3,6 +3,7 @@
 
 mod acts;
 mod cases;
+mod commands;
 mod console;
 mod door;
 mod form;

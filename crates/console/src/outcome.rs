@@ -14,6 +14,7 @@ pub fn came_of(done: &TaskDone, t: &Texts) -> Vec<String> {
         TaskDone::Renewed => Vec::new(),
         TaskDone::Checked(report) => vec![if report.is_sound() { t.x("came_sound") } else { t.x("came_unsound") }.to_owned()],
         TaskDone::Linted(lines) => vec![t.w("came_linted", t.n(lines.len() as u64))],
+        TaskDone::Previewed(preview) => vec![t.w("preview_changed", t.n(preview.moved.len() as u64))],
         TaskDone::Printed(printed) => vec![t.w2("came_printed", t.n(printed.letters), t.n(printed.findings.len() as u64))],
         TaskDone::Rehearsed(written) => vec![t.w2("came_rehearsed", t.n(written.written), written.folder.display())],
         TaskDone::Sent(tally) => sent(tally, t),

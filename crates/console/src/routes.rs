@@ -13,7 +13,9 @@ use crate::acts;
 use crate::console::Console;
 use crate::guard::guard;
 use crate::pages::not_found;
-use crate::pages::{access, beside, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, passkeys, path, people, person, tide, timeline};
+use crate::pages::{
+    access, beside, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, passkeys, path, people, person, preview, scope, tide, timeline,
+};
 use crate::visit::{Needs, Page, answer, built_in};
 
 /// The whole console.
@@ -23,6 +25,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/evidence", look(Right::SeeCase, evidence::page))
         .route("/path", look(Right::SeeCase, path::page))
         .route("/path/{id}", look(Right::SeeCase, path::one))
+        .route("/path/{id}/{verdict}", look(Right::SeeCase, preview::page))
         .route("/lines/{by}/{id}", look(Right::SeeLines, lines::page))
         .route("/timeline", look(Right::SeeCase, timeline::page))
         .route("/people", look(Right::SeePeople, people::page))
@@ -44,7 +47,10 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/work", whoever(acts::work))
         .route("/sign/{number}", whoever(acts::to_sign).merge(form(acts::signed)))
         .route("/sign/{number}/text", whoever(acts::sign_text))
-        .route("/go", form(go::find))
+        .route("/go", whoever(go::all).merge(form(go::find)))
+        .route("/act/preview", act(Right::Decide, preview::begin))
+        .route("/act/pin", act(Right::Decide, acts::pin))
+        .route("/scope", act(Right::SeeCase, scope::page))
         .route("/act/judge", act(Right::Decide, acts::judge))
         .route("/act/duty", act(Right::Duties, acts::duty))
         .route("/act/letter", act(Right::Letters, acts::letter))

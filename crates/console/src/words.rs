@@ -3,7 +3,8 @@
 use strandline_model::detection::Verdict;
 use strandline_model::duty::DutyWord;
 use strandline_model::letter_word::LetterWord;
-use strandline_response::Change;
+use strandline_model::trail::Pin;
+use strandline_response::{Change, PinWord};
 use strandline_response::desk::Act;
 
 use crate::pages::{letter_state, role};
@@ -15,6 +16,7 @@ pub fn says(act: &Act, zone: &Zone, t: &Texts) -> String {
     match act {
         Act::Judge { target, verdict: Verdict::Struck, .. } => t.w("says_strike", target),
         Act::Judge { target, verdict: Verdict::Confirmed, .. } => t.w("says_confirm", target),
+        Act::Pin(word) => pin(word, t),
         Act::Duty(word) => duty(word, zone, t),
         Act::Letters(words) => words.first().map(|word| letter(word, zone, t)).unwrap_or_default(),
         Act::ApproveLetters { round, .. } => t.w("says_approve_letters", round),
@@ -34,6 +36,15 @@ pub fn says(act: &Act, zone: &Zone, t: &Texts) -> String {
 
 fn short(message: &str) -> String {
     message.chars().take(8).collect()
+}
+
+fn pin(word: &PinWord, t: &Texts) -> String {
+    let list = |pins: &[Pin]| pins.iter().map(Pin::to_string).collect::<Vec<_>>().join(", ");
+    match (word.named.as_slice(), word.withdrawn.as_slice()) {
+        (named, []) => t.w("says_pin", list(named)),
+        ([], withdrawn) => t.w("says_unpin", list(withdrawn)),
+        (named, withdrawn) => format!("{}; {}", t.w("says_pin", list(named)), t.w("says_unpin", list(withdrawn))),
+    }
 }
 
 fn letter(word: &LetterWord, zone: &Zone, t: &Texts) -> String {

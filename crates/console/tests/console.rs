@@ -8,10 +8,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use strandline_response::desk::{Given, SignIn, Signed, check};
-use strandline_response::{MessageKind, Role};
+use strandline_model::detection::Verdict;
+use strandline_response::desk::{Act, Given, PersonRow, Quiet, SignIn, Signed, Trying, check, perform, preview, renew};
+use strandline_response::notice::LawBook;
+use strandline_response::{MessageKind, PinWord, Role};
 use support::{
-    HOSTILE_NAME, Served, Visitor, code_of, draft_round, enrol, enrol_as, entries, message, raw, readdress, remove, seen, served, sign, trace_alone, wait_for,
+    HOSTILE_NAME, Served, Visitor, code_of, draft_round, enrol, enrol_as, entries, message, raw, readdress, remove, seen, served, settings, sign, trace_alone, wait_for,
 };
 
 const PAGES: [&str; 14] = [
@@ -331,6 +333,248 @@ fn a_struck_link_is_followed_by_trail_people_and_letters() {
     assert!(!visitor.get("/path").body.contains("Decisions that the case does not follow yet"));
     visitor.act("/act/work", &[("work", "verify")]);
     wait_for("the check", || visitor.get("/ledger").body.contains("Sound."));
+}
+
+/// The two figures of a row of a preview: now, and then.
+fn figures(page: &str, name: &str) -> [u64; 2] {
+    let row = page.split(&format!("<th scope=\"row\">{name}</th>")).nth(1).unwrap_or_else(|| panic!("no row {name}")).split("</tr>").next().unwrap();
+    let mut numbers = row.split("<td class=\"n\">").skip(1).map(|cell| cell.split('<').next().unwrap().replace(',', "").parse().unwrap_or_default());
+    [numbers.next().unwrap(), numbers.next().unwrap()]
+}
+
+/// Everything in a case folder, by name and bytes; its lock is touched by every look.
+fn bytes_of(folder: &std::path::Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(bytes_of(&path));
+        } else {
+            found.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+/// Has a preview worked out, and gives its page.
+fn previewed(visitor: &Visitor<'_>, target: &str) -> String {
+    let begun = visitor.act("/act/preview", &[("target", target), ("verdict", "struck")]);
+    let page = format!("/path/{target}/struck");
+    assert_eq!((begun.status, begun.header("location")), (303, Some(page.as_str())));
+    wait_for("the preview", || !visitor.get(&page).body.contains("It runs:"));
+    visitor.get(&page).body
+}
+
+#[test]
+fn a_preview_says_what_the_case_will_say_and_leaves_no_trace_in_it() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let before = seen(&served.case);
+    // What these requests showed, nothing else did.
+    let target = before.path.links.iter().find(|view| view.link.to.contains("/assignments of")).unwrap().link.id.clone();
+    assert_eq!(visitor.act("/act/preview", &[("target", "none-such"), ("verdict", "struck")]).status, 404);
+    assert_eq!(visitor.act("/act/preview", &[("target", &target), ("verdict", "other")]).status, 404);
+    let bytes = bytes_of(&served.case);
+    let page = previewed(&visitor, &target);
+    assert!(bytes_of(&served.case) == bytes, "a preview changed the case");
+    let tiers = [("confirmed", before.tiers.confirmed), ("likely", before.tiers.likely), ("possible", before.tiers.possible)];
+    for (name, now) in tiers {
+        assert_eq!(figures(&page, name)[0], now, "{name} now");
+    }
+    assert_ne!(figures(&page, "accesses of the trail")[0], figures(&page, "accesses of the trail")[1], "the accesses of a struck link stay");
+    // Who they are stands in a list, masked as every list.
+    let list = page.split("<a href=\"/people?").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+    let count: u64 = page.split("<a href=\"/people?").nth(1).unwrap().split("<strong>").nth(1).unwrap().split('<').next().unwrap().replace(',', "").parse().unwrap();
+    let rows = visitor.get(&format!("/people?{list}")).body;
+    assert!(rows.contains(&format!("{count} of ")) && rows.contains(&target), "the list is not of those who move");
+    // What was foretold is what comes.
+    let state = page.split("name=\"state\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(visitor.act("/act/judge", &[("target", &target), ("verdict", "struck"), ("why", "our own test"), ("state", &state)]).status, 303);
+    visitor.act("/act/work", &[("work", "renew")]);
+    wait_for("the end of the work", || !visitor.get("/work").body.contains("It runs:"));
+    let after = seen(&served.case);
+    let tiers = [("confirmed", after.tiers.confirmed), ("likely", after.tiers.likely), ("possible", after.tiers.possible)];
+    for (name, then) in tiers.into_iter().chain([("not reached", after.not_reached), ("not known yet", after.not_known), ("steps of the trail", after.path.steps.len() as u64)]) {
+        assert_eq!(figures(&page, name)[1], then, "{name} then");
+    }
+    let cells = |row: &PersonRow| (row.strongest, row.is_cleared, row.cells.clone());
+    let moved = before.people.iter().filter(|row| after.person_of_key(&row.data_subject).map(cells) != Some(cells(row))).count();
+    assert!(moved > 0 && page.contains(&format!("Of {moved} people the case would say something else")), "{moved} people moved");
+    assert!(check(&served.case).is_sound());
+}
+
+#[test]
+fn whoever_is_shown_by_what_is_struck_alone_is_in_no_tier_then() {
+    let served = served("A. Chan", |_| {});
+    let (settings, before) = (settings(&served.case, "A. Chan"), seen(&served.case));
+    let judgements: Vec<(String, Verdict)> = before.path.detections.iter().map(|detection| (detection.id.clone(), Verdict::Struck)).collect();
+    let named = vec!["session=nobody-of-ours".parse().unwrap()];
+    let trying = Trying { judgements, named, withdrawn: before.path.pins.iter().map(|view| view.pin.clone()).collect() };
+    let refused = preview(&settings, Role::Reader, &trying, &mut Quiet).unwrap_err().to_string();
+    assert!(refused.contains("may not decide on the trail"), "{refused}");
+    let unknown = Trying { judgements: vec![("none-such".to_owned(), Verdict::Struck)], ..Trying::default() };
+    assert!(preview(&settings, Role::Approver, &unknown, &mut Quiet).unwrap_err().to_string().contains("no link or detection"));
+    let found = preview(&settings, Role::Approver, &trying, &mut Quiet).unwrap();
+    assert!(found.before.tiers == before.tiers && found.before.tiers.confirmed > 0, "now is not as the case is");
+    assert!(found.after.tiers.confirmed < found.before.tiers.confirmed && !found.moved.is_empty(), "{:?}", found.after);
+    let law = LawBook::built_in().unwrap();
+    for (target, verdict) in trying.judgements {
+        perform(&settings, Role::Approver, &Act::Judge { target, verdict, why: None, looked_at: None }, &law, None).unwrap();
+    }
+    perform(&settings, Role::Approver, &Act::Pin(PinWord { named: trying.named, withdrawn: trying.withdrawn, why: None }), &law, None).unwrap();
+    renew(&settings, &mut Quiet).unwrap();
+    let after = seen(&served.case);
+    assert_eq!((found.after.tiers, found.after.not_reached), (after.tiers, after.not_reached), "what was foretold is not what came");
+}
+
+#[test]
+fn a_judgement_is_over_the_state_that_was_previewed_or_asks_again() {
+    let served = served("A. Chan", |case| {
+        enrol(case, "A. Chan", 7);
+        enrol_as(case, ("A. Chan", 7), "Ben Wong", (8, Role::Reader));
+    });
+    let ann = Visitor::signed_in(&served, 7);
+    let (links, reader) = (seen(&served.case).path.links, Visitor::signed_in(&served, 8));
+    let [target, other] = [0, 1].map(|place| links[place].link.id.clone());
+    assert_eq!(reader.act("/act/preview", &[("target", &target), ("verdict", "struck")]).status, 403);
+    let page = previewed(&ann, &target);
+    let state = page.split("name=\"state\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let counts = reader.get(&format!("/path/{target}/struck")).body;
+    assert!(counts.contains("scope=\"row\">confirmed<") && !counts.contains("name=\"state\""), "counts are everybody's, the judgement is not");
+    let signed = |waits: &str| {
+        let text = ann.get(&format!("{waits}/text")).body;
+        ann.act(waits, &[("signature", &sign(7, Signed::NAMESPACE, &text))])
+    };
+    let strike = [("target", target.as_str()), ("verdict", "struck"), ("why", "x"), ("state", state.as_str())];
+    let waits = ann.act("/act/judge", &strike).header("location").unwrap().to_owned();
+    assert!(waits.starts_with("/sign/"), "{waits}");
+    // Meanwhile something else is decided.
+    let meanwhile = ann.act("/act/judge", &[("target", &other), ("verdict", "confirmed"), ("why", "x")]).header("location").unwrap().to_owned();
+    assert_eq!(signed(&meanwhile).status, 303);
+    let before = entries(&served);
+    let refused = signed(&waits);
+    assert!(refused.status == 422 && refused.body.contains("has changed since"), "{}", refused.status);
+    let again = ann.act("/act/judge", &strike);
+    assert_eq!((again.header("location"), entries(&served)), (Some(format!("/path/{target}/struck").as_str()), before), "another state was judged");
+    wait_for("the second preview", || ann.get(&format!("/path/{target}/struck")).body.contains("Here it does: now means"));
+    let page = previewed(&ann, &target);
+    let state = page.split("name=\"state\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let strike = [("target", target.as_str()), ("verdict", "struck"), ("why", "x"), ("state", state.as_str())];
+    let waits = ann.act("/act/judge", &strike).header("location").unwrap().to_owned();
+    assert_eq!((signed(&waits).status, entries(&served)), (303, before + 1));
+}
+
+#[test]
+fn a_starting_point_is_named_and_withdrawn_and_the_trail_follows() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let before = entries(&served);
+    let name = |value: &str| visitor.act("/act/pin", &[("word", "name"), ("kind", "session"), ("value", value), ("why", "the owner denies it")]);
+    assert_eq!(visitor.act("/act/pin", &[("word", "name"), ("kind", "shoe"), ("value", "x"), ("why", "x")]).status, 422);
+    assert_eq!(visitor.act("/act/pin", &[("word", "name"), ("kind", "account"), ("value", "x"), ("why", " ")]).status, 422);
+    assert_eq!(visitor.act("/act/pin", &[("word", "withdraw"), ("pin", "account=nobody"), ("why", "x")]).status, 404);
+    assert_eq!((entries(&served), name("nobody-of-ours").status), (before, 303));
+    assert_eq!(entries(&served), before + 1);
+    let page = visitor.get("/path").body;
+    assert!(page.contains("session=nobody-of-ours") && page.contains("not followed yet"), "the starting point does not stand there");
+    assert!(page.contains("Decisions that the case does not follow yet: 1"), "the case is not stale");
+    assert_eq!((name("nobody-of-ours").status, entries(&served)), (303, before + 1), "the same was entered twice");
+    let renewed = || {
+        visitor.act("/act/work", &[("work", "renew")]);
+        wait_for("the trail", || !visitor.get("/work").body.contains("It runs:"));
+        visitor.get("/path").body
+    };
+    let page = renewed();
+    assert!(!page.contains("not followed yet") && page.contains("the pin session=nobody-of-ours stands in no event"), "the trail was not followed from it");
+    assert_eq!(visitor.act("/act/pin", &[("word", "withdraw"), ("pin", "session=nobody-of-ours"), ("why", "a slip")]).status, 303);
+    let page = renewed();
+    assert!(!page.contains("session=nobody-of-ours"), "a withdrawn starting point is followed");
+    assert!(check(&served.case).is_sound());
+}
+
+#[test]
+fn holes_in_the_logs_are_drawn_over_time_and_told_in_words() {
+    let served = served("A. Chan", |_| {});
+    let mut visitor = Visitor::inside(&served);
+    let (case, page) = (seen(&served.case), visitor.get("/evidence").body);
+    assert!(!case.coverage.gaps.is_empty(), "the drill has a hole");
+    let svg = page.split("class='coverage'").nth(1).unwrap().split("</svg>").next().unwrap();
+    for place in 0..case.coverage.gaps.len() {
+        assert!(svg.contains(&format!("href='#gap-{place}'")) && page.contains(&format!("id=\"gap-{place}\"")), "hole {place} is not drawn, or leads nowhere");
+    }
+    assert!(svg.contains("class='intruder-time'"), "the intruder's time is not there");
+    let rows = page.split("<table class=\"sources\">").nth(1).unwrap().split("</table>").next().unwrap();
+    assert!(!case.evidence.sources.is_empty());
+    for source in &case.evidence.sources {
+        let row = rows.split(&format!("<th scope=\"row\">{}</th>", source.source)).nth(1).unwrap();
+        let numbers: Vec<&str> = row.split("<a href=\"#gaps\">").skip(1).take(2).filter_map(|rest| rest.split('<').next()).collect();
+        assert_eq!(numbers, [source.gaps.len().to_string(), source.gaps_of_intruder.to_string()], "{}", source.source);
+    }
+    assert_eq!(case.evidence.sources.iter().map(|source| source.gaps.len()).sum::<usize>(), case.coverage.gaps.len(), "a hole has no row");
+    visitor.language = "zh-Hant";
+    assert!(visitor.get("/evidence").body.contains("各紀錄涵蓋的時間及缺口"));
+}
+
+#[test]
+fn the_palette_offers_what_is_theirs_to_do_and_no_more() {
+    let served = served("A. Chan", |case| {
+        enrol(case, "A. Chan", 7);
+        enrol_as(case, ("A. Chan", 7), "Ben Wong", (8, Role::Reader));
+        enrol_as(case, ("A. Chan", 7), "Dee Ho", (10, Role::Desk));
+    });
+    let [ann, reader, clerk] = [7, 8, 10].map(|seed| Visitor::signed_in(&served, seed));
+    let offered = |visitor: &Visitor<'_>, name: &str| visitor.get("/go").body.contains(name);
+    for (name, expected) in [
+        ("Strike or confirm a link", [true, false, false]),
+        ("Name a starting point", [true, false, false]),
+        ("Check every byte", [true, false, false]),
+        ("Find a person by key", [true, true, false]),
+        ("Answer what people wrote", [true, false, true]),
+        ("Ask whose data a session saw", [true, true, false]),
+        ("Let somebody in", [true, false, false]),
+        // There is nothing to do it to.
+        ("Bring the case up to date", [false, false, false]),
+    ] {
+        assert_eq!([&ann, &reader, &clerk].map(|visitor| offered(visitor, name)), expected, "{name}");
+    }
+    // One that leads somewhere is gone to; one that does something takes a press more.
+    assert_eq!(ann.act("/go", &[("go", "starting pin")]).header("location"), Some("/path#pins"));
+    let before = ann.get("/work").body;
+    let found = ann.act("/go", &[("go", "every byte")]);
+    assert!(found.status == 200 && found.body.contains("name=\"work\" value=\"verify\"") && ann.get("/work").body == before, "a look did something");
+    let link = seen(&served.case).path.links[0].link.id.clone();
+    let found = ann.act("/go", &[("go", &format!("struck {link}"))]).body;
+    assert!(found.contains("action=\"/act/preview\"") && found.contains(&format!("name=\"target\" value=\"{link}\"")), "a link cannot be struck from here");
+    assert!(!reader.act("/go", &[("go", &link)]).body.contains("/act/preview"), "a reader is offered a judgement");
+}
+
+#[test]
+fn the_page_answers_what_a_session_saw() {
+    let served = served("A. Chan", |_| {});
+    let visitor = Visitor::inside(&served);
+    let page = visitor.get("/path").body;
+    let options: Vec<&str> = page.split("<option>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+    assert!(!options.is_empty(), "no session is offered");
+    assert_eq!(visitor.act("/scope", &[("from", "")]).status, 422, "a question about nobody was answered");
+    assert_eq!(visitor.act("/scope", &[("session", options[0]), ("from", "2026-02-02T00:00"), ("to", "2026-01-01T00:00")]).status, 422);
+    let all: Vec<(&str, &str)> = options.iter().map(|session| ("session", *session)).collect();
+    let answer = visitor.act("/scope", &all).body;
+    let confirmed = seen(&served.case).people.iter().find(|row| row.strongest.is_some_and(|tier| tier.as_str() == "confirmed")).unwrap().handle.clone();
+    assert!(answer.contains("People by category and tier") && answer.contains(&format!("/people/{confirmed}")), "whom they saw is not there");
+    let never: Vec<(&str, &str)> = all.iter().copied().chain([("to", "1999-01-01T00:00")]).collect();
+    assert!(visitor.act("/scope", &never).body.contains("<h2>0 people</h2>"), "the time is not heard");
+    let reader = served_reader(&served, &visitor);
+    let counts = reader.act("/scope", &all).body;
+    assert!(counts.contains("People by category and tier"), "counts are everybody's");
+}
+
+/// Somebody who came by a link that only looks.
+fn served_reader<'s>(served: &'s Served, visitor: &Visitor<'_>) -> Visitor<'s> {
+    visitor.act("/act/link", &[("name", "B. Reader")]);
+    let mut reader = Visitor::outside(served);
+    let entered = reader.post(&told_link(visitor), &[]);
+    reader.take_cookie(&entered);
+    reader
 }
 
 #[test]

@@ -163,6 +163,15 @@ pub enum ResponseError {
     /// Other letters than those that somebody looked at.
     #[error("the letters were changed since they were looked at: look again, then approve")]
     OtherLetters,
+    /// Another state of the case than the one that a preview was of.
+    #[error("the case has changed since the preview: look at what hangs on it again, then decide")]
+    OtherState,
+    /// A judgement on what the trail does not have.
+    #[error("the trail has no link or detection {0:?}: `strandline trace CASE` lists them")]
+    NoSuchTarget(String),
+    /// A starting point that is none.
+    #[error("{0} is no starting point of the trail")]
+    NoSuchPin(String),
     /// A decision or a finding came after the letters were drafted.
     #[error(
         "the letters are older than the case: what was decided or found since can change what they say. Bring the case up to date (`strandline trace CASE`, `strandline expose CASE`, `strandline notify CASE draft`), and look at them again"

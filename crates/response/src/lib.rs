@@ -17,6 +17,7 @@ mod letter_words;
 mod matching;
 mod people;
 mod person;
+mod pins;
 mod readiness;
 mod responders;
 mod rules;
@@ -39,6 +40,7 @@ pub use hunt::{CorrelationFigures, HuntReport, HuntRequest, NotScanned, RefusedR
 pub use letter_words::LettersDecided;
 pub use matching::{BoxError, Hit};
 pub use person::{DraftedLetter, FoundName, FoundNames, LookedUpBy, PersonEvent, PersonFile, RegisterLine, SentLetter};
+pub use pins::PinWord;
 pub use readiness::{Readiness, check_estate, draft_estate};
 pub use responders::{enrol_responder, remove_responder, responders};
 pub use run::{Names, Outcome, Response, Settings, Tiers, Watcher, respond, time_zone};

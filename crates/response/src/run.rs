@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use strandline_case::{Author, Case, Inputs, Origin, Secrets, Signer, StageCommit, StoredFile, TablePart};
+use strandline_case::{Author, Case, Inputs, Origin, Secrets, Signer, StageCommit, StoredFile, TablePart, Trial};
 use strandline_model::detection::Decision;
 use strandline_model::estate::Estate;
 use strandline_model::evidence::{Artefact, Coverage};
@@ -12,6 +12,7 @@ use strandline_model::trail::{Division, Link, Pin, Split, Step};
 
 use crate::choices::{Choices, Told};
 use crate::error::ResponseError;
+use crate::pins::pin_words;
 use crate::rules::{CheckedRules, check_rules};
 use crate::stage::print::{Page, PrintedLetters};
 use crate::{stage, store};
@@ -54,6 +55,24 @@ pub struct Settings<'a> {
     pub told: Told,
     /// How what the responder decides is signed; without it, it is a typed name.
     pub signer: Option<Signer>,
+}
+
+impl<'a> Settings<'a> {
+    /// The same on a trial. Nobody signs there: it has a ledger of its own.
+    pub(crate) fn of_trial(&self, trial: &Trial) -> Settings<'a> {
+        Settings {
+            case: trial.path(),
+            responder: self.responder.clone(),
+            now: self.now,
+            random: self.random,
+            reader: self.reader.clone(),
+            memory_limit_bytes: self.memory_limit_bytes,
+            threads: self.threads,
+            rules: Vec::new(),
+            told: self.told,
+            signer: None,
+        }
+    }
 }
 
 /// Hears how a run goes. Nothing that it hears is about a person.
@@ -306,11 +325,13 @@ impl<'a> Response<'a> {
         self.case.manifest().stages.get(stage).is_some_and(|record| record.inputs_digest.as_deref() == Some(inputs.digest().as_str()))
     }
 
-    /// Decisions on links and detections that came after the trail was last followed.
+    /// Words on links, detections and starting points that came after the trail was last followed.
     pub(crate) fn decisions_after_trace(&self) -> Result<u64, ResponseError> {
         let traced = self.case.manifest().stages.get("trace").and_then(|stage| stage.ledger_entry);
         let Some(traced) = traced else { return Ok(0) };
-        Ok(self.case.stored_decisions()?.iter().filter(|decision| decision.ledger_entry > traced).count() as u64)
+        let judged = self.case.stored_decisions()?.iter().filter(|decision| decision.ledger_entry > traced).count();
+        let pinned = pin_words(&self.case)?.iter().filter(|(entry, _)| *entry > traced).count();
+        Ok((judged + pinned) as u64)
     }
 
     /// Prints the drafted letters as PDFs.

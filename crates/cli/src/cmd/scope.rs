@@ -1,13 +1,10 @@
 //! `strandline scope`: what did these sessions see, between then and then?
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use strandline_case::{Case, Question, Seen};
-use strandline_model::exposure::Certainty;
-use strandline_model::time::{Instant, Interval};
+use strandline_response::desk::{ScopeForm, Scoped, role_in, scope};
 
 use crate::cmd::told::WindowArgs;
 use crate::cmd::{Common, print_json, zone_of};
@@ -27,35 +24,28 @@ pub struct Scope {
 
 impl Scope {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let case = Case::open_for_reading(&self.case)?;
+        let settings = common.settings(&self.case);
         let estate = self.case.join("estate.toml");
         let zone = std::fs::read_to_string(&estate).map_or_else(|_| "UTC".to_owned(), |text| zone_of(&text, &estate.display().to_string()));
-        let within = self.window.window(&zone)?.unwrap_or(Interval { from: Instant::MIN, to: Instant::MAX });
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let seen = case.scope(&Question { sessions: self.session, within }, threads)?;
+        let [from, to] = self.window.ends();
+        let question = ScopeForm { sessions: self.session, from, to }.question(&zone)?;
+        let seen = scope(&settings, role_in(&self.case, &settings.responder)?, &question)?;
         match common.format() {
-            Format::Json => print_json(&seen)?,
+            Format::Json => print_json(&seen.cells)?,
             Format::Text => print(&seen),
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(seen: &[Seen]) {
-    let mut people: BTreeMap<&str, BTreeMap<Certainty, BTreeSet<&str>>> = BTreeMap::new();
-    for cell in seen {
-        if let Some(subject) = cell.data_subject.as_deref() {
-            people.entry(&cell.category).or_default().entry(cell.certainty).or_default().insert(subject);
-        }
-    }
-    let all: BTreeSet<&str> = seen.iter().filter_map(|cell| cell.data_subject.as_deref()).collect();
+fn print(seen: &Scoped) {
     say!("{:<24} {:>10} {:>10} {:>10}", "people by category", "confirmed", "likely", "possible");
-    for (category, tiers) in &people {
-        let count = |tier: Certainty| thousands(tiers.get(&tier).map_or(0, BTreeSet::len) as u64);
-        say!("{:<24} {:>10} {:>10} {:>10}", printable(category), count(Certainty::Confirmed), count(Certainty::Likely), count(Certainty::Possible));
+    for category in &seen.categories {
+        let tiers = category.tiers;
+        say!("{:<24} {:>10} {:>10} {:>10}", printable(&category.name), thousands(tiers.confirmed), thousands(tiers.likely), thousands(tiers.possible));
     }
-    say!("{} people, {} cells", thousands(all.len() as u64), thousands(seen.len() as u64));
-    for cell in seen.iter().filter(|cell| cell.data_subject.is_none()) {
+    say!("{} people, {} cells", thousands(seen.people.len() as u64), thousands(seen.cells.len() as u64));
+    for cell in seen.everybody() {
         let table = printable(cell.of_table.as_deref().unwrap_or_default());
         say!("possible for everybody in {table}: {} ({} statements)", printable(&cell.category), thousands(cell.count));
     }

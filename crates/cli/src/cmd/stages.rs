@@ -5,14 +5,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use strandline_model::detection::Verdict;
+use strandline_model::personal::Personal;
 use strandline_model::trail::{Division, Link, Pin, Split, Step};
-use strandline_response::desk::Act;
+use strandline_response::desk::{Act, Preview, Quiet, Standing, Trying, preview, role_in};
 use strandline_response::notice::LawBook;
-use strandline_response::{Names, Outcome, Response, Settings};
+use strandline_response::{Names, Outcome, PinWord, Response, Settings};
 
 use crate::cmd::told::ToldArgs;
 use crate::cmd::{Common, print_json, read_estate, zone_of};
-use crate::ui::{Format, Screen, printable};
+use crate::ui::{Format, Screen, printable, thousands};
 
 /// A case, and nothing else to say
 #[derive(Args)]
@@ -69,6 +70,12 @@ pub struct Trace {
     /// Why
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
+    /// Enter nothing: work out what the case would say with these judgements and pins, people before and after
+    #[arg(long, conflicts_with = "statements")]
+    preview: bool,
+    /// Judge only if the case is still as this preview was of; it prints the name of that state
+    #[arg(long, value_name = "STATE", conflicts_with = "preview")]
+    previewed: Option<String>,
 }
 
 /// Write the report
@@ -144,15 +151,20 @@ impl Report {
 impl Trace {
     pub fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings(&self.case);
+        if self.preview {
+            return self.preview(common, &settings);
+        }
         let mut screen = Screen::new(common.format());
         let mut response = Response::resume(&settings, &mut screen)?;
-        for (ids, verdict) in [(&self.strike, Verdict::Struck), (&self.confirm, Verdict::Confirmed)] {
-            for id in ids {
-                response.act(&Act::Judge { target: id.clone(), verdict, why: self.why.clone() }, &LawBook::default())?;
-            }
+        // The first is over the state that was looked at; the others follow it, and nobody comes between.
+        let mut looked_at = self.previewed.clone();
+        for (target, verdict) in self.judgements() {
+            response.act(&Act::Judge { target, verdict, why: self.why.clone(), looked_at: looked_at.take() }, &LawBook::default())?;
         }
-        let pins = if self.no_pins || !self.pin.is_empty() { Some(self.pin.as_slice()) } else { None };
-        response.trace(pins)?;
+        if let Some(word) = self.pins(&response)? {
+            response.act(&Act::Pin(word), &LawBook::default())?;
+        }
+        response.trace(None)?;
         let (steps, links) = response.trail()?;
         let statements = self.statements.then(|| response.splits()).transpose()?;
         drop(response);
@@ -167,6 +179,54 @@ impl Trace {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+impl Trace {
+    fn judgements(&self) -> Vec<(String, Verdict)> {
+        let of = |ids: &[String], verdict| ids.iter().map(|id| (id.clone(), verdict)).collect::<Vec<_>>();
+        [of(&self.strike, Verdict::Struck), of(&self.confirm, Verdict::Confirmed)].concat()
+    }
+
+    /// What is to be said of starting points, if anything is.
+    fn pins(&self, response: &Response<'_>) -> anyhow::Result<Option<PinWord>> {
+        if !self.no_pins && self.pin.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(PinWord::between(&response.pins()?, &self.pin, self.why.clone().map(Personal::new))))
+    }
+
+    fn preview(&self, common: &Common, settings: &Settings<'_>) -> anyhow::Result<ExitCode> {
+        let word = self.pins(&Response::look(settings, &mut Quiet)?)?.unwrap_or_default();
+        let trying = Trying { judgements: self.judgements(), named: word.named, withdrawn: word.withdrawn };
+        let mut screen = Screen::new(common.format());
+        let found = preview(settings, role_in(&self.case, &settings.responder)?, &trying, &mut screen)?;
+        drop(screen);
+        match common.format() {
+            Format::Json => print_json(&found)?,
+            Format::Text => print_preview(&found),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print_preview(found: &Preview) {
+    let (before, after) = (&found.before, &found.after);
+    if found.was_stale {
+        say!("The case does not follow all earlier decisions yet; here it does, before and after");
+    }
+    say!("{:<24} {:>10} {:>10}", "people", "now", "then");
+    for standing in Standing::ALL {
+        say!("{:<24} {:>10} {:>10}", standing.as_str().replace('_', " "), thousands(before.count(standing)), thousands(after.count(standing)));
+    }
+    say!("{:<24} {:>10} {:>10}", "steps of the trail", thousands(before.steps), thousands(after.steps));
+    say!("{:<24} {:>10} {:>10}", "accesses", thousands(before.accesses), thousands(after.accesses));
+    say!("Of {} people the case would say something else (--json names their keys)", thousands(found.moved.len() as u64));
+    for ((from, to), count) in found.moves() {
+        let what = if from == to { "other categories of data, still " } else { "" };
+        let way = if from == to { from.as_str().to_owned() } else { format!("{} -> {}", from.as_str(), to.as_str()) };
+        say!("  {:>10}  {what}{}", thousands(count), way.replace('_', " "));
+    }
+    say!("Nothing was entered. To judge over this state and no other: the same without --preview, with --previewed {}", found.state);
 }
 
 fn print_splits(splits: &[Split], division: &Division) {

@@ -1,10 +1,9 @@
 //! What a run is told beside pins: the time to look in, and what to do with a dump that is cut.
 
-use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-use strandline_model::time::{Instant, Interval};
-use strandline_response::desk::{End, instant};
+use strandline_model::time::Interval;
+use strandline_response::desk::window;
 use strandline_response::{CutDump, Told};
 
 /// A time with two ends.
@@ -39,17 +38,12 @@ enum OnCutDump {
 impl WindowArgs {
     /// What was said, read in the organisation's zone; `None`: all time.
     pub fn window(&self, zone: &str) -> anyhow::Result<Option<Interval>> {
-        let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
-        let from = self.from.as_deref().map(|text| instant(text, End::First, &zone).context("--from")).transpose()?;
-        let to = self.to.as_deref().map(|text| instant(text, End::Last, &zone).context("--to")).transpose()?;
-        let window = match (from, to) {
-            (None, None) => None,
-            (from, to) => Some(Interval { from: from.unwrap_or(Instant::MIN), to: to.unwrap_or(Instant::MAX) }),
-        };
-        if let Some(window) = window.filter(|w| w.from > w.to) {
-            bail!("--from {} is after --to {}", window.from, window.to);
-        }
-        Ok(window)
+        Ok(window(self.from.as_deref(), self.to.as_deref(), &TimeZone::get(zone).unwrap_or(TimeZone::UTC))?)
+    }
+
+    /// The two ends, as they were said.
+    pub fn ends(self) -> [Option<String>; 2] {
+        [self.from, self.to]
     }
 }
 

@@ -2,9 +2,12 @@
 
 use askama::Template;
 use strandline_model::evidence::Artefact;
+use strandline_model::time::Interval;
+use strandline_response::desk::SourceView;
 
 use super::{Frame, frame, zone};
 use crate::pictures::Zone;
+use crate::pictures::coverage::coverage;
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
 use crate::visit::Visit;
@@ -33,12 +36,24 @@ struct GapLine {
     reason: String,
 }
 
+/// One log as a row: what the picture shows, in words.
+struct SourceLine {
+    source: String,
+    system: String,
+    span: String,
+    gaps: String,
+    gaps_of_intruder: String,
+    intruder: String,
+}
+
 #[derive(Template)]
 #[template(path = "evidence.html")]
 struct EvidencePage<'v> {
     f: Frame<'v>,
     artefacts: Vec<ArtefactLine>,
     rest: Option<String>,
+    coverage: Option<String>,
+    sources: Vec<SourceLine>,
     gaps: Vec<GapLine>,
     skews: Vec<String>,
     warnings: Vec<(String, String)>,
@@ -74,6 +89,8 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         f,
         artefacts: all.iter().take(SHOWN).map(|artefact| line(artefact, &zone, t)).collect(),
         rest: (all.len() > SHOWN).then(|| t.w("more_rows", t.n((all.len() - SHOWN) as u64))),
+        coverage: coverage(&overview, &zone, t),
+        sources: overview.evidence.sources.iter().map(|source| source_line(source, &zone, t)).collect(),
         gaps: overview.coverage.gaps.iter().enumerate().map(gap).collect(),
         skews: overview.coverage.skews.iter().map(skew).collect(),
         warnings: warnings.iter().map(|warning| (format!("{}:{}", warning.path, warning.line), warning.reason.clone())).collect(),
@@ -81,6 +98,18 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
             .then(|| t.w("more_rows", t.n(overview.evidence.warning_count - warnings.len() as u64))),
     };
     Ok(Reply::Page(page.render()?))
+}
+
+fn source_line(source: &SourceView, zone: &Zone, t: &Texts) -> SourceLine {
+    let between = |span: Interval| format!("{} – {}", zone.full(span.from), zone.full(span.to));
+    SourceLine {
+        source: source.source.clone(),
+        system: source.system.clone(),
+        span: source.span.map_or_else(|| t.x("coverage_no_record").to_owned(), between),
+        gaps: t.n(source.gaps.len() as u64),
+        gaps_of_intruder: t.n(source.gaps_of_intruder as u64),
+        intruder: source.intruder.map(between).unwrap_or_default(),
+    }
 }
 
 fn line(artefact: &Artefact, zone: &Zone, t: &Texts) -> ArtefactLine {

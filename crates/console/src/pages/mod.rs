@@ -16,6 +16,8 @@ pub mod passkeys;
 pub mod path;
 pub mod people;
 pub mod person;
+pub mod preview;
+pub mod scope;
 pub mod tide;
 pub mod timeline;
 
@@ -117,6 +119,11 @@ impl Frame<'_> {
         self.may(Right::Letters)
     }
 
+    /// Whether they may see the list of people.
+    pub fn sees_people(&self) -> bool {
+        self.may(Right::SeePeople)
+    }
+
     /// Whether they may see a name, after saying why.
     pub fn looks(&self) -> bool {
         self.may(Right::ShowName)
@@ -168,7 +175,7 @@ pub fn frame<'v>(visit: &'v Visit, overview: &Overview, here: &'static str, titl
         is_late: next.is_some_and(|view| view.state == State::Overdue),
         all_cases: (!visit.console.root.is_empty()).then(|| format!("{}/", visit.origin)),
         notice: session.notice.clone(),
-        job: visit.console.jobs().iter().find(|job| !job.is_over()).map(|job| t.w2("job_by", job_name(t, job.task), &job.by)),
+        job: visit.console.jobs().iter().find(|job| !job.is_over()).map(|job| t.w2("job_by", job_name(t, &job.task), &job.by)),
         nav: nav(visit, overview, &clocks, here),
         rights: Right::all().filter(|right| visit.may(*right)).collect(),
     };
@@ -236,7 +243,7 @@ fn nav(visit: &Visit, overview: &Overview, clocks: &Clocks, here: &'static str) 
 }
 
 /// A piece of work in words.
-pub fn job_name(t: &Texts, task: Task) -> String {
+pub fn job_name(t: &Texts, task: &Task) -> String {
     let name = t.find(&format!("job_{}", task.word())).unwrap_or_else(|| task.word());
     match task {
         Task::RehearseCut { plan } | Task::ApplyCut { plan } | Task::UndoCut { plan } => name.replace("{0}", &plan.to_string()),

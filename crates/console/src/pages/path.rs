@@ -4,7 +4,7 @@
 use askama::Template;
 use strandline_model::detection::Detection;
 use strandline_model::trail::{Step, Strength};
-use strandline_response::desk::{LinkView, Need, Overview};
+use strandline_response::desk::{LinkView, Need, Overview, sessions};
 
 use super::tide::renewal;
 use super::{Frame, frame, zone};
@@ -47,6 +47,12 @@ struct LinkLine {
     people: String,
 }
 
+/// A starting point as a row.
+struct PinLine {
+    pin: String,
+    is_followed: bool,
+}
+
 /// A detection as a row.
 struct DetectionLine {
     id: String,
@@ -68,7 +74,8 @@ struct PathPage<'v> {
     links: Vec<LinkLine>,
     detections: Vec<DetectionLine>,
     rest: Option<String>,
-    pins: Vec<String>,
+    pins: Vec<PinLine>,
+    sessions: Vec<String>,
     open: Vec<String>,
     notes: Vec<String>,
     renewal: Option<(String, String)>,
@@ -109,7 +116,8 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         links: path.links.iter().map(|link| link_line(link, &overview, t)).collect(),
         detections: path.detections.iter().take(SHOWN).map(|detection| detection_line(detection, &overview, &zone, t)).collect(),
         rest: (path.detections.len() > SHOWN).then(|| t.w("more_rows", t.n((path.detections.len() - SHOWN) as u64))),
-        pins: path.pins.clone(),
+        pins: path.pins.iter().map(|view| PinLine { pin: view.pin.to_string(), is_followed: view.is_followed }).collect(),
+        sessions: sessions(&visit.console.settings("", &visit.console.options.now), visit.role()?)?,
         open: path.open.clone(),
         notes: path.notes.clone(),
         renewal,

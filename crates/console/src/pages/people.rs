@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use strandline_model::exposure::Certainty;
-use strandline_response::desk::{Overview, PeopleFilter, PersonRow, resting_on};
+use strandline_response::desk::{Overview, PeopleFilter, PersonRow, Standing, resting_on};
 
 use super::letters::{language_name, letter_kind};
-use super::{Frame, category, frame, letter_state, tier};
+use super::{Frame, category, frame, letter_state, preview, tier};
 use crate::reply::{Fault, Reply};
 use crate::texts::Texts;
 use crate::visit::Visit;
@@ -122,6 +122,9 @@ fn among(visit: &Visit, overview: &Overview) -> Result<Option<Among>, Fault> {
     if let Some(among) = in_batch(visit, overview)? {
         return Ok(Some(among));
     }
+    if let Some(target) = visit.query.filled("preview") {
+        return moved(visit, target).map(Some);
+    }
     let Some(place) = visit.query.number::<usize>("lint") else { return Ok(None) };
     let lint = visit.console.known_lint(overview).ok_or(Fault::NotFound)?;
     let line = lint.get(place).ok_or(Fault::NotFound)?;
@@ -156,6 +159,19 @@ fn in_batch(visit: &Visit, overview: &Overview) -> Result<Option<Among>, Fault> 
     let people = batches.templates.get(&(kind.to_owned(), language.to_owned())).ok_or(Fault::NotFound)?.clone();
     let says = format!("{} · {}", letter_kind(t, kind), language_name(language));
     Ok(Some(Among { people, says, query: format!("template={kind}.{language}&") }))
+}
+
+/// People who would stand elsewhere after a judgement.
+fn moved(visit: &Visit, target: &str) -> Result<Among, Fault> {
+    let t = visit.t();
+    let word = visit.query.text("verdict").unwrap_or_default();
+    let (preview, _) = visit.console.known_preview(&preview::trying(target, preview::verdict(word)?))?.ok_or(Fault::NotFound)?;
+    let standing = |name: &str| Standing::ALL.into_iter().find(|standing| visit.query.text(name) == Some(standing.as_str())).ok_or(Fault::NotFound);
+    let (before, after) = (standing("before")?, standing("after")?);
+    let says = if before == after { t.w("preview_cells_of", tier(t, before.as_str())) } else { t.w2("preview_from_to", tier(t, before.as_str()), tier(t, after.as_str())) };
+    // The id is one that a preview was made of.
+    let query = format!("preview={target}&verdict={word}&before={}&after={}&", before.as_str(), after.as_str());
+    Ok(Among { people: preview.movers((before, after)), says: format!("{}: {says}", preview::says(t, target, word)), query })
 }
 
 fn filter(visit: &Visit, overview: &Overview) -> PeopleFilter {

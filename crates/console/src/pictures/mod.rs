@@ -2,6 +2,7 @@
 
 pub mod arrivals;
 pub mod envelope;
+pub mod coverage;
 pub mod lanes;
 pub mod swim;
 pub mod tide;

@@ -37,7 +37,7 @@ pub fn random() -> [u8; 32] {
     bytes
 }
 
-/// How a case is worked on beside the console.
+/// What whoever works in a case by hand tells it.
 pub fn settings(case: &Path, responder: &str) -> Settings<'static> {
     Settings {
         case: case.to_owned(),

@@ -13,6 +13,7 @@ use strandline_model::letter_word::LetterWord;
 use strandline_model::personal::Personal;
 use strandline_support::Way;
 
+use super::preview::state;
 use super::rights::allow;
 use super::signing::{Performed, Signed, with_signature};
 use crate::duties::DutyError;
@@ -20,6 +21,7 @@ use crate::error::ResponseError;
 use crate::letter_words::LettersDecided;
 use crate::notice::LawBook;
 use crate::person::LookedUpBy;
+use crate::pins::PinWord;
 use crate::run::{Names, Response, Settings, Watcher};
 
 /// Whoever decides while another act is entered, or between two stages of a run, waits so long for the case.
@@ -39,7 +41,11 @@ pub enum Act {
         verdict: Verdict,
         /// Why.
         why: Option<String>,
+        /// The state of which a preview was looked at: over another one it is not judged. `None`: as it is now.
+        looked_at: Option<String>,
     },
+    /// Names starting points of the trail, or withdraws them.
+    Pin(PinWord),
     /// Says something of a duty, or of what letters say.
     Duty(DutyWord),
     /// Says something of single letters.
@@ -157,10 +163,14 @@ impl Response<'_> {
         let before = self.case.ledger().size();
         let (mut letters, mut failed_after) = (None, None);
         match act.clone() {
-            Act::Judge { target, verdict, why } => {
+            Act::Judge { target, verdict, why, looked_at } => {
+                if looked_at.is_some() && looked_at != Some(state(self)?) {
+                    return Err(ResponseError::OtherState.into());
+                }
                 let now = (self.settings.now)();
                 self.decide(&Decision { target, verdict, decided_by: self.settings.responder.clone(), decided_at: now, reason: why })?;
             }
+            Act::Pin(word) => self.decide_pins(word)?,
             Act::Duty(word) => drop(self.decide_duty(word, law)?),
             Act::Letters(words) => match self.decide_letters(&words) {
                 Ok(decided) => letters = Some(decided),

@@ -7,7 +7,7 @@ use strandline_model::access::Access;
 use strandline_model::detection::Detection;
 use strandline_model::exposure::Exposure;
 use strandline_model::table::{Row, Scan};
-use strandline_model::trail::{Link, Step};
+use strandline_model::trail::{Link, Pin, Step};
 
 use super::act::DeskError;
 use super::rights::allow;
@@ -26,12 +26,21 @@ pub struct PathView {
     pub links: Vec<LinkView>,
     /// Detections, in order.
     pub detections: Vec<Detection>,
-    /// What the trail was begun with, as it was told.
-    pub pins: Vec<String>,
+    /// What the trail is followed from by what was said last.
+    pub pins: Vec<PinView>,
     /// What a responder must know.
     pub notes: Vec<String>,
     /// What the trail leaves open.
     pub open: Vec<String>,
+}
+
+/// A starting point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinView {
+    /// What it is.
+    pub pin: Pin,
+    /// Whether the trail as it stands was followed from it.
+    pub is_followed: bool,
 }
 
 /// A link, and what rests on it.
@@ -60,7 +69,7 @@ pub(super) fn path(response: &Response<'_>) -> Result<PathView, ResponseError> {
         steps,
         links: views,
         detections: response.case.read_rows(Detection::TABLE)?,
-        pins: state.pins.iter().map(ToString::to_string).collect(),
+        pins: response.pins()?.into_iter().map(|pin| PinView { is_followed: state.pins.contains(&pin), pin }).collect(),
         notes: state.notes,
         open: state.open.iter().map(ToString::to_string).collect(),
     })

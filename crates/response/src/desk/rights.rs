@@ -39,7 +39,7 @@ impl Act {
     /// What it takes to do it.
     pub fn right(&self) -> Right {
         match self {
-            Self::Judge { .. } => Right::Decide,
+            Self::Judge { .. } | Self::Pin(_) => Right::Decide,
             Self::Duty(_) => Right::Duties,
             Self::Letters(_) | Self::LetterCame { .. } => Right::Letters,
             Self::ApproveLetters { .. } | Self::ApproveCut { .. } => Right::Approve,
@@ -61,13 +61,15 @@ mod tests {
 
     use super::*;
     use crate::person::LookedUpBy;
+    use crate::pins::PinWord;
 
     #[test]
     fn each_role_is_refused_what_is_not_theirs() {
         let text = || Personal::new("x".to_owned());
         let enrol = |role| Act::Enrol(Enrolment { change: Change::Enrolled, key: "x".into(), name: "x".into(), role });
         let acts = [
-            Act::Judge { target: "x".into(), verdict: Verdict::Struck, why: None },
+            Act::Judge { target: "x".into(), verdict: Verdict::Struck, why: None, looked_at: None },
+            Act::Pin(PinWord::default()),
             Act::Duty(DutyWord::Required { duty: "x".into(), why: text() }),
             Act::Letters(Vec::new()),
             Act::ApproveLetters { round: 1, why: None, second_from: None, looked_at: None },
@@ -81,11 +83,11 @@ mod tests {
             enrol(Role::Approver),
         ];
         for (role, expected) in [
-            (Role::Reader, [false; 12]),
-            (Role::Desk, [false, false, false, false, false, true, true, true, true, true, false, false]),
-            (Role::PrivacyOfficer, [false, true, true, false, false, true, true, true, true, true, false, false]),
-            (Role::Responder, [true, true, true, false, false, true, true, true, true, true, true, false]),
-            (Role::Approver, [true; 12]),
+            (Role::Reader, [false; 13]),
+            (Role::Desk, [false, false, false, false, false, false, true, true, true, true, true, false, false]),
+            (Role::PrivacyOfficer, [false, false, true, true, false, false, true, true, true, true, true, false, false]),
+            (Role::Responder, [true, true, true, true, false, false, true, true, true, true, true, true, false]),
+            (Role::Approver, [true; 13]),
         ] {
             let allowed = acts.iter().map(|act| allow(role, act.right()).is_ok()).collect::<Vec<_>>();
             assert_eq!(allowed, expected, "{}", role.as_str());

@@ -3,6 +3,7 @@
 //! asks for it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use super::act::{DeskError, renew, resume_in_turn};
 use super::entries::check;
 use super::letters::{LintLine, lint};
 use super::mail::MailGiven;
+use super::preview::{Preview, Trying, preview};
 use super::rights::allow;
 use super::secrets::SecretFiles;
 use super::turn::Turn;
@@ -35,7 +37,7 @@ const REHEARSALS: &str = "rehearsals";
 const UNFINISHED: &str = ".unfinished-";
 
 /// A piece of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum Task {
     /// The case is brought up to date.
@@ -44,6 +46,11 @@ pub enum Task {
     Verify,
     /// Every letter is read.
     Lint,
+    /// What hangs on a judgement is worked out.
+    Preview {
+        /// What is tried.
+        trying: Trying,
+    },
     /// Every letter is printed.
     Print,
     /// Every e-mail is written as it would go, into a folder.
@@ -116,11 +123,12 @@ impl Task {
     }
 
     /// Its word.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Renew => "renew",
             Self::Verify => "verify",
             Self::Lint => "lint",
+            Self::Preview { .. } => "preview",
             Self::Print => "print",
             Self::Rehearse => "rehearse",
             Self::Send { .. } => "send",
@@ -135,18 +143,18 @@ impl Task {
     }
 
     /// What it takes to begin it.
-    pub fn right(self) -> Right {
+    pub fn right(&self) -> Right {
         match self {
             Self::Verify => Right::Check,
             Self::Lint | Self::Print | Self::Rehearse | Self::Send { .. } | Self::HandOver | Self::Publish => Right::Letters,
             Self::Collect => Right::Desk,
-            Self::Renew | Self::RehearseCut { .. } | Self::ApplyCut { .. } | Self::VerifyCuts | Self::UndoCut { .. } => Right::Decide,
+            Self::Renew | Self::Preview { .. } | Self::RehearseCut { .. } | Self::ApplyCut { .. } | Self::VerifyCuts | Self::UndoCut { .. } => Right::Decide,
         }
     }
 
     /// What becomes of it after a kill. What touches a target is begun by a person, who looks at the target first; a batch for the mail
     /// house may lie half written where somebody takes it away.
-    pub fn after_kill(self) -> AfterKill {
+    pub fn after_kill(&self) -> AfterKill {
         match self {
             Self::HandOver | Self::RehearseCut { .. } | Self::ApplyCut { .. } | Self::UndoCut { .. } => AfterKill::Told,
             _ => AfterKill::Again,
@@ -154,8 +162,8 @@ impl Task {
     }
 
     /// Whether it writes the case, so that work that has the case for long makes room.
-    fn takes_turn(self) -> bool {
-        !matches!(self, Self::Verify | Self::Lint | Self::Rehearse | Self::Send { .. } | Self::RehearseCut { .. })
+    fn takes_turn(&self) -> bool {
+        !matches!(self, Self::Verify | Self::Lint | Self::Preview { .. } | Self::Rehearse | Self::Send { .. } | Self::RehearseCut { .. })
     }
 }
 
@@ -185,6 +193,8 @@ pub enum TaskDone {
     Checked(VerifyReport),
     /// What the lint found.
     Linted(Vec<LintLine>),
+    /// What hangs on a judgement.
+    Previewed(Arc<Preview>),
     /// What was printed.
     Printed(PrintedLetters),
     /// E-mails were written.
@@ -227,18 +237,19 @@ pub enum NotSet {
 ///
 /// # Errors
 /// If it is not the role's, something that it needs was not set, or as what it does.
-pub fn run_task(settings: &Settings<'_>, role: Role, task: Task, (given, turn): (&Given, &Turn), watcher: &mut dyn Watcher) -> Result<TaskDone, DeskError> {
+pub fn run_task(settings: &Settings<'_>, role: Role, task: &Task, (given, turn): (&Given, &Turn), watcher: &mut dyn Watcher) -> Result<TaskDone, DeskError> {
     allow(role, task.right())?;
     let _asking = task.takes_turn().then(|| turn.ask());
     Ok(match task {
-        Task::Send { after } => TaskDone::Sent(send(settings, &given.mail, after, turn, watcher)?),
+        Task::Send { after } => TaskDone::Sent(send(settings, &given.mail, *after, turn, watcher)?),
+        Task::Preview { trying } => TaskDone::Previewed(Arc::new(preview(settings, role, trying, watcher)?)),
         Task::RehearseCut { .. } | Task::ApplyCut { .. } | Task::VerifyCuts | Task::UndoCut { .. } => cut(settings, task, given, watcher)?,
         task => work(settings, task, given, watcher)?,
     })
 }
 
 /// Work on the case and its letters, but for sending them.
-fn work(settings: &Settings<'_>, task: Task, given: &Given, watcher: &mut dyn Watcher) -> Result<TaskDone, ResponseError> {
+fn work(settings: &Settings<'_>, task: &Task, given: &Given, watcher: &mut dyn Watcher) -> Result<TaskDone, ResponseError> {
     let bundle = || given.bundle.as_deref().ok_or(NotSet::Bundle);
     Ok(match task {
         Task::Verify => TaskDone::Checked(check(&settings.case)),
@@ -256,20 +267,20 @@ fn work(settings: &Settings<'_>, task: Task, given: &Given, watcher: &mut dyn Wa
 }
 
 /// Work at the targets of cuts.
-fn cut(settings: &Settings<'_>, task: Task, given: &Given, watcher: &mut dyn Watcher) -> Result<TaskDone, ResponseError> {
+fn cut(settings: &Settings<'_>, task: &Task, given: &Given, watcher: &mut dyn Watcher) -> Result<TaskDone, ResponseError> {
     let secrets = &given.secrets;
     Ok(TaskDone::Cuts(match task {
         Task::RehearseCut { plan } => {
             let response = Response::look(settings, watcher)?;
-            let secrets = secrets.read(&response.targets_of_plan(Some(plan))?, None)?;
-            return Ok(TaskDone::CutRead(response.rehearse_cut(Some(plan), &secrets)?));
+            let secrets = secrets.read(&response.targets_of_plan(Some(*plan))?, None)?;
+            return Ok(TaskDone::CutRead(response.rehearse_cut(Some(*plan), &secrets)?));
         }
-        Task::ApplyCut { plan } => vec![apply(settings, plan, given, watcher)?],
+        Task::ApplyCut { plan } => vec![apply(settings, *plan, given, watcher)?],
         Task::UndoCut { plan } => {
             let mut response = writing(settings, watcher)?;
-            let secrets = secrets.read_each(&response.targets_of_applied(Back::Plan(plan))?, None)?;
+            let secrets = secrets.read_each(&response.targets_of_applied(Back::Plan(*plan))?, None)?;
             // What somebody else changed since is forced on the terminal, by whoever looked at it.
-            response.undo_cut(Back::Plan(plan), Force::No, &secrets)?
+            response.undo_cut(Back::Plan(*plan), Force::No, &secrets)?
         }
         _ => {
             let mut response = writing(settings, watcher)?;
@@ -404,6 +415,7 @@ mod tests {
             assert_eq!(task.after_kill() == AfterKill::Told, ["hand_over", "rehearse_cut", "apply_cut", "undo_cut"].contains(&word), "{word}");
         }
         assert_eq!(Task::of("apply_cut", None, None), None, "a plan that nobody named");
+        assert_eq!(Task::of("preview", None, None), None, "a form of its own says what is tried");
         assert_eq!(Task::of("send", None, Some("twice")), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use strandline_model::time::Instant;
+use strandline_model::time::{Instant, Interval};
 
 /// Which end of a day a date means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,14 @@ pub enum TimeError {
     /// No time at all.
     #[error("{0:?} is no time: write 2026-11-20, 2026-11-20T08:00, or 2026-11-20T08:00:00+08:00")]
     NoTime(String),
+    /// An end before its beginning.
+    #[error("--from {from} is after --to {to}")]
+    Backwards {
+        /// The beginning.
+        from: Instant,
+        /// The end.
+        to: Instant,
+    },
     /// A time that the zone does not have.
     #[error(transparent)]
     Zone(#[from] jiff::Error),
@@ -36,6 +44,20 @@ pub fn moment(text: &str, zone: &str) -> Result<Instant, TimeError> {
         return Err(TimeError::Day(text.to_owned()));
     }
     instant(text, End::First, &TimeZone::get(zone).unwrap_or(TimeZone::UTC))
+}
+
+/// A time with two ends, in a zone where they have no offset; `None`: all time.
+///
+/// # Errors
+/// If one of them is no time, or the end comes before the beginning.
+pub fn window(from: Option<&str>, to: Option<&str>, zone: &TimeZone) -> Result<Option<Interval>, TimeError> {
+    let from = from.map(|text| instant(text, End::First, zone)).transpose()?;
+    let to = to.map(|text| instant(text, End::Last, zone)).transpose()?;
+    let window = match (from, to) {
+        (None, None) => return Ok(None),
+        (from, to) => Interval { from: from.unwrap_or(Instant::MIN), to: to.unwrap_or(Instant::MAX) },
+    };
+    if window.from > window.to { Err(TimeError::Backwards { from: window.from, to: window.to }) } else { Ok(Some(window)) }
 }
 
 /// A time or a day, in a zone where it has no offset.

@@ -29,6 +29,12 @@ pub enum WordError {
     /// A time that is none.
     #[error("--at")]
     Time(#[source] TimeError),
+    /// A question about no session.
+    #[error("whose sight? name a session: --session ID")]
+    NoSession,
+    /// A time with two ends that is none.
+    #[error("--from, --to")]
+    Window(#[source] TimeError),
     /// Another reader without a name.
     #[error("who is it? give --name with --as {}", .0.as_str())]
     NoName(Reader),

@@ -74,11 +74,17 @@ impl Output for Tables {
 /// What the exposures stand on.
 fn inputs(response: &Response<'_>) -> Result<strandline_case::Inputs, ResponseError> {
     let mut inputs = response.inputs_after(&["events", "coverage", "trace"]);
+    insert_own(response, &mut inputs)?;
+    Ok(inputs)
+}
+
+/// What they stand on beside the stages before.
+pub fn insert_own(response: &Response<'_>, inputs: &mut strandline_case::Inputs) -> Result<(), ResponseError> {
     inputs.insert_setting("cut_dump", &format!("{:?}", response.choices.cut_dump));
     for artefact in response.custody()? {
         inputs.insert(format!("evidence/{}", artefact.sha256), artefact.sha256.clone());
     }
-    Ok(inputs)
+    Ok(())
 }
 
 /// Whether the exposures are of the trail as it is.

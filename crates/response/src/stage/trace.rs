@@ -2,21 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 use strandline_model::access::Access;
-use strandline_model::detection::Detection;
+use strandline_model::detection::{Decision, Detection};
 use strandline_model::event;
 use strandline_model::table::Row;
 use strandline_model::trail::{Division, Link, OpenQuestion, Pin, Split, Step};
 use strandline_trace::Inputs;
 
 use crate::error::ResponseError;
+use crate::pins::{PinWord, in_force, pin_words};
 use crate::run::{Made, Response};
 use crate::store;
 
 /// What the trail leaves besides its tables.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct TrailState {
-    /// What the run was told.
+    /// What the trail was followed from.
     pub pins: Vec<Pin>,
+    /// Of this, what a run was told; none: all of it, as versions kept it that knew no words on starting points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Vec<Pin>>,
     /// Addresses of the actor.
     pub addresses: Vec<String>,
     /// Sessions of the actor, as `system/session`.
@@ -35,16 +39,49 @@ pub struct TrailState {
     pub division: Division,
 }
 
-/// Follows the actor.
-pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), ResponseError> {
-    response.needs("detect", "detections", "detect")?;
+impl TrailState {
+    /// What a run was told to start from.
+    pub fn told(&self) -> &[Pin] {
+        self.told.as_deref().unwrap_or(&self.pins)
+    }
+}
+
+/// What a trail stands on.
+struct Grounds {
+    told: Vec<Pin>,
+    pins: Vec<Pin>,
+    decisions: Vec<Decision>,
+    inputs: strandline_case::Inputs,
+}
+
+/// What a trail would stand on now; `None` keeps what the last run was told.
+fn grounds(response: &Response<'_>, told: Option<&[Pin]>) -> Result<Grounds, ResponseError> {
     let before: TrailState = store::read_json(&response.case, store::TRAIL)?.unwrap_or_default();
-    let pins = pins.map_or(before.pins, <[Pin]>::to_vec);
+    let told = told.map_or_else(|| before.told().to_vec(), <[Pin]>::to_vec);
+    let words = pin_words(&response.case)?;
+    let pins = in_force(&told, words.iter().map(|(_, word)| word));
     let decisions = response.case.decisions()?;
     let mut inputs = response.inputs_after(&["events", "coverage", "detect"]);
     inputs.insert_setting("pins", &pins.iter().map(Pin::to_string).collect::<Vec<_>>().join("\n"));
     inputs.insert_setting("window", &format!("{:?}", response.choices.window));
     inputs.insert_setting("decisions", &serde_json::to_string(&decisions).unwrap_or_default());
+    if !words.is_empty() {
+        // A word that comes to nothing was followed, too.
+        let words: Vec<&PinWord> = words.iter().map(|(_, word)| word).collect();
+        inputs.insert_setting("pin_words", &serde_json::to_string(&words).unwrap_or_default());
+    }
+    Ok(Grounds { told, pins, decisions, inputs })
+}
+
+/// What a trail would stand on now.
+pub fn inputs(response: &Response<'_>) -> Result<strandline_case::Inputs, ResponseError> {
+    Ok(grounds(response, None)?.inputs)
+}
+
+/// Follows the actor.
+pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), ResponseError> {
+    response.needs("detect", "detections", "detect")?;
+    let Grounds { told, pins, decisions, inputs } = grounds(response, pins)?;
     response.run_stage("trace", inputs, |response, _| {
         let detections: Vec<Detection> = response.case.read_rows(Detection::TABLE)?;
         let coverage = response.coverage()?;
@@ -61,6 +98,7 @@ pub fn run(response: &mut Response<'_>, pins: Option<&[Pin]>) -> Result<(), Resp
         };
         let trail = strandline_trace::trace(&stage_inputs, &mut |rows| Ok(writer.write(&Access::to_batch(&rows)?)?))?;
         let state = TrailState {
+            told: (told != pins).then_some(told),
             pins,
             addresses: trail.actor.addresses.clone(),
             sessions: trail.actor.sessions.iter().map(|(system, session)| format!("{system}/{session}")).collect(),

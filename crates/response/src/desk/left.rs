@@ -98,7 +98,7 @@ mod tests {
         let Noted { path, _lock } = &*std::mem::ManuallyDrop::new(noted);
         _lock.unlock().expect("it was locked");
         assert!(path.exists());
-        assert_eq!(left_tasks(case.path()), [note.clone()]);
+        assert_eq!(left_tasks(case.path()), std::slice::from_ref(&note));
         assert!(left_tasks(case.path()).is_empty(), "it is told twice");
         drop(note_task(case.path(), &note).expect("a note"));
         assert!(left_tasks(case.path()).is_empty(), "work that came to its end is told");

@@ -48,7 +48,9 @@ fn asks(block: &[String], variable: &str) -> Option<Asks> {
             Some("if") if is_condition(&one.words[1..], variable) && refuses(one.inside) => {
                 return Some(ended.map_or(Asks::Yes, |why| Asks::Perhaps(name, why)));
             }
-            Some("if") if level(one.inside).iter().any(|inner| ends(inner.words)) => ended = Some(format!("what stands before it may pass it by: {}", told(one.words))),
+            Some("if") if level(one.inside).iter().any(|inner| ends(inner.words)) => {
+                ended = Some(format!("what stands before it may pass it by: {}", told(one.words)))
+            }
             _ if ends(one.words) => ended = Some(format!("what stands before it passes it by: {}", told(one.words))),
             _ => {}
         }
@@ -194,7 +196,9 @@ mod tests {
                 _ => panic!("{inside}: {found:?}"),
             }
         };
-        for inside in ["if ($v) { return 403; }", "location / { } if ( $v = \"1\" ) { set $a b; return 444; }", "if ($w) { return 301 /; } if (${v}) { return 403; }"] {
+        for inside in
+            ["if ($v) { return 403; }", "location / { } if ( $v = \"1\" ) { set $a b; return 444; }", "if ($w) { return 301 /; } if (${v}) { return 403; }"]
+        {
             check(inside, None);
         }
         check("location = /index.html { if ($v) { return 403; } } location /hr/ { }", Some("location = /index.html alone"));

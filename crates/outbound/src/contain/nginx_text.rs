@@ -55,7 +55,8 @@ fn asks(block: &[String], variable: &str) -> Option<Asks> {
             _ => {}
         }
     }
-    let places: Vec<String> = level(block).iter().filter(|one| one.inside.iter().any(|word| mentions(word, variable))).map(|one| told(one.words)).collect();
+    let has_it = |one: &&Directive| !one.inside.is_empty() && one.inside.iter().chain(one.words).any(|word| mentions(word, variable));
+    let places: Vec<String> = level(block).iter().filter(has_it).map(|one| told(one.words)).collect();
     let serves = ["root", "alias", "proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass"].iter().any(|word| has(word));
     if !places.is_empty() {
         Some(Asks::Perhaps(name, format!("it stands in {} alone: write the `if` with its `return` at the server's own level", places.join(", "))))

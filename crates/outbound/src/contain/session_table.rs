@@ -28,6 +28,9 @@ const SHORTEST_SESSION: usize = 8;
 /// Sessions of one account at most: more is no account.
 const MOST_ROWS: usize = 10_000;
 
+/// Names of sessions.
+type Keys = BTreeSet<Vec<u8>>;
+
 /// The server that has the table.
 enum Server {
     Postgres(Box<Session>),
@@ -222,13 +225,13 @@ impl SessionTable {
         if matches!(self.server, Server::Postgres(_)) { format!("{key}::text") } else { format!("hex({key})") }
     }
 
-    fn keys(&mut self, table: &str, condition: &str) -> Result<BTreeSet<Vec<u8>>, ContainError> {
+    fn keys(&mut self, table: &str, condition: &str) -> Result<Keys, ContainError> {
         let query = format!("SELECT {} FROM {table} WHERE {condition}", self.key_text());
         Ok(self.texts("look for sessions", &query)?.into_iter().map(String::into_bytes).collect())
     }
 
     /// Sessions that an effect is about now: those in the table, and those that are held back.
-    fn find(&mut self, effect: &Effect) -> Result<(BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>), ContainError> {
+    fn find(&mut self, effect: &Effect) -> Result<(Keys, Keys), ContainError> {
         let condition = self.condition(effect)?;
         let (table, aside) = (self.sessions(), self.aside());
         let most = if matches!(effect, Effect::SessionStoreDelete { .. }) { 1 } else { MOST_ROWS };
@@ -238,7 +241,7 @@ impl SessionTable {
             return Err(ContainError::NoEffect { target: self.target.clone(), why });
         }
         let there = self.keys(&table, &condition)?;
-        Ok((there, if has_aside { self.keys(&aside, &condition)? } else { BTreeSet::new() }))
+        Ok((there, if has_aside { self.keys(&aside, &condition)? } else { Keys::new() }))
     }
 
     /// Which rows a plan is about: those of its time. Plans of before named none: they are about all that fit.

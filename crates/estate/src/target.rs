@@ -245,7 +245,13 @@ reason = "decision of 2 March: an intruder's session is not waited for"
         check(edge, &store("session_column = \"session_key\"\n"), "edge", "needs `account`", "the account");
         check(edge, &store("session_column = \"session_key\"\naccount = \"s\"\n"), "edge", "needs `databases`", "the table of sessions");
         check(edge, &store("dialect = \"mysql\"\n"), "edge", "`dialect` says nothing", "docs/estate.md");
-        check(edge, &store("session_column = \"k\"\naccount = \"s\"\ndatabases = [\"d\"]\naccount_field = \"user\"\n"), "edge", "`account_field` says nothing", "docs/estate.md");
+        check(
+            edge,
+            &store("session_column = \"k\"\naccount = \"s\"\ndatabases = [\"d\"]\naccount_field = \"user\"\n"),
+            "edge",
+            "`account_field` says nothing",
+            "docs/estate.md",
+        );
         check(edge, &store("account_field = \"auth..name\"\n"), "auth..name", "no place in a session", "auth.user.name");
         check(edge, &store("session_column = \"k\"\naccount = \"s\"\ndatabases = [\"d\"]\ndialect = \"oracle\"\n"), "oracle", "no dialect", "mysql");
         check("target = \"hrs-db\"\naccount", "target = \"hrs-dv\"\naccount", "hrs-dv", "no target", "hrs-db");

@@ -366,7 +366,10 @@ fn check_blind(reach: &Reach, effects: &[Effect], end: &Effect, way_out: &str) {
     for effect in effects.iter().chain([end]) {
         let verdict = weak.verify(effect, &none, &none).unwrap();
         assert_ne!(verdict.answer(), Answer::Effective, "{effect:?}: {verdict:?}");
-        assert!(verdict.untested.iter().chain(&verdict.doors).any(|text| text.contains("cannot be seen") || text.contains("is open")), "{effect:?}: {verdict:?}");
+        assert!(
+            verdict.untested.iter().chain(&verdict.doors).any(|text| text.contains("cannot be seen") || text.contains("is open")),
+            "{effect:?}: {verdict:?}"
+        );
     }
     let lost = weak.capture(end).unwrap().lost;
     assert!(lost.iter().any(|text| text.contains("our account may not see")), "{lost:?}");

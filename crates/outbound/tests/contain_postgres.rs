@@ -565,7 +565,8 @@ fn rules_of_files_that_are_taken_in_are_read_in_the_order_in_which_they_count() 
     let text = std::fs::read_to_string(world.hba()).unwrap();
     // Line 1 of the file that is taken in counts after line 3 of the one that takes it in, and before line 5.
     std::fs::write(world.hba().with_file_name("more.conf"), "host hr app 127.0.0.1/32 trust\n").unwrap();
-    std::fs::write(world.hba(), format!("# a\n# b\nhost hr app 127.0.0.9/32 scram-sha-256\ninclude more.conf\nhost hr app 127.0.0.1/32 reject\n{text}")).unwrap();
+    std::fs::write(world.hba(), format!("# a\n# b\nhost hr app 127.0.0.9/32 scram-sha-256\ninclude more.conf\nhost hr app 127.0.0.1/32 reject\n{text}"))
+        .unwrap();
     std::thread::sleep(Duration::from_millis(1100));
     world.sql("postgres", "SELECT pg_reload_conf()");
     let mut db = connector(&world.reach(""), &knowing());

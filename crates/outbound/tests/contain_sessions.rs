@@ -101,7 +101,10 @@ fn check(world: &World) {
     assert_eq!(before.held("in the table").to_string(), "2 sessions, by user_name");
     assert!(!(world.rows)().contains("ann") && (world.rows)().lines().count() == 2);
     // Its owner signs in again: that is no open door, and is not ended.
-    (world.run)(&format!("INSERT INTO {} (session_key, session_data, expire_date, user_name) VALUES ('fresh00000001', 'x', '2032-01-01 00:00:00', 'ann')", table(world)));
+    (world.run)(&format!(
+        "INSERT INTO {} (session_key, session_data, expire_date, user_name) VALUES ('fresh00000001', 'x', '2032-01-01 00:00:00', 'ann')",
+        table(world)
+    ));
     check_answer(&store.verify(&account, &before, &meant).unwrap(), Answer::Effective, "1 sessions of ann began since the plan");
     store.apply(&account, &meant).unwrap();
     assert!((world.rows)().contains("fresh00000001"));
@@ -122,7 +125,9 @@ fn check_followers(world: &World, store: &mut dyn strandline_outbound::contain::
         let body = "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM child; RETURN NULL; END'";
         (format!("{body}; CREATE TRIGGER gone AFTER DELETE ON {table} EXECUTE FUNCTION gone()"), format!("DROP TRIGGER gone ON {table}; DROP FUNCTION gone()"))
     };
-    let child = |what: &str| format!("CREATE TABLE child (of varchar({}), FOREIGN KEY (of) REFERENCES {table}(session_key) ON DELETE {what})", if is_mysql { 128 } else { 40 });
+    let child = |what: &str| {
+        format!("CREATE TABLE child (of varchar({}), FOREIGN KEY (of) REFERENCES {table}(session_key) ON DELETE {what})", if is_mysql { 128 } else { 40 })
+    };
     for (make, drop, said) in [
         (child("CASCADE"), "DROP TABLE child".to_owned(), "child ("),
         (child("SET NULL"), "DROP TABLE child".to_owned(), "child ("),

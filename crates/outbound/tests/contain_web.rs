@@ -308,7 +308,10 @@ fn a_name_that_stands_elsewhere_in_somebody_elses_session_takes_nobody_else() {
     let digest = redis.cli(&["DEBUG", "DIGEST"]);
     let (before, meant) = cut(store.as_mut(), &effect);
     assert_eq!(before.held("in the store").to_string(), "2 sessions, by user");
-    assert_eq!(["admin0000001", "admin0000002", "carol0000001", "dave00000001"].map(|key| redis.cli(&["EXISTS", &format!("sess:{key}")])), ["0", "0", "1", "1"]);
+    assert_eq!(
+        ["admin0000001", "admin0000002", "carol0000001", "dave00000001"].map(|key| redis.cli(&["EXISTS", &format!("sess:{key}")])),
+        ["0", "0", "1", "1"]
+    );
     check_answer(&store.verify(&effect, &before, &meant).unwrap(), Answer::Effective, "looked at twice");
     store.undo(&effect, &before).unwrap();
     assert_eq!(redis.cli(&["DEBUG", "DIGEST"]), digest);

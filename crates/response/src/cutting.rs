@@ -18,7 +18,9 @@ use strandline_model::estate::Target;
 use strandline_model::table::Row;
 use strandline_model::time::Instant;
 use strandline_outbound::Secret;
-use strandline_outbound::contain::{ContainError, Done, Force, Journal, Manner, Ours, Planned, Reach, STOOD_THERE, Stands, Verdict, Wave, WaveError, plan, strays};
+use strandline_outbound::contain::{
+    ContainError, Done, Force, Journal, Manner, Ours, Planned, Reach, STOOD_THERE, Stands, Verdict, Wave, WaveError, plan, strays,
+};
 
 pub use approval::CutApproval;
 pub(crate) use capture::is_of_a_cut;

@@ -133,8 +133,7 @@ impl Ldap {
         let (base, groups) = self.admin_groups()?;
         let of_group: String = groups.iter().map(|group| format!("(memberOf:1.2.840.113556.1.4.1941:={})", ldap3::ldap_escape(group))).collect();
         let primary: String = DOMAIN_ADMINS.iter().map(|number| format!("(primaryGroupID={number})")).collect();
-        let filter =
-            format!("(&(objectClass=user)(!(objectClass=computer))(|{of_group}{primary})(!(userAccountControl:1.2.840.113556.1.4.803:={DISABLED})))");
+        let filter = format!("(&(objectClass=user)(!(objectClass=computer))(|{of_group}{primary})(!(userAccountControl:1.2.840.113556.1.4.803:={DISABLED})))");
         let found = self.search(&base, Scope::Subtree, &filter, &["accountExpires"])?;
         let now = jiff::Timestamp::now();
         let can = found.into_iter().filter(|entry| !values(entry, "accountExpires").first().is_some_and(|stamp| has_expired(stamp, now)));

@@ -148,7 +148,9 @@ impl Linux {
     /// Where a file goes: out of the folder that a daemon looks through.
     fn aside(path: &str, account: &str) -> String {
         // Of a twin's by the twin's own name: two of them go to two places.
-        for (from, to) in [("/var/spool/cron/crontabs/", "/var/spool/cron/strandline.crontab."), ("/var/lib/systemd/linger/", "/var/lib/systemd/strandline.linger.")] {
+        for (from, to) in
+            [("/var/spool/cron/crontabs/", "/var/spool/cron/strandline.crontab."), ("/var/lib/systemd/linger/", "/var/lib/systemd/strandline.linger.")]
+        {
             if let Some(name) = path.strip_prefix(from) {
                 return format!("{to}{name}");
             }

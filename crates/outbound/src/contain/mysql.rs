@@ -498,7 +498,8 @@ impl Mysql {
     fn by_code(&mut self, user: &str, level: &str, lines: &[String], verdict: &mut Verdict) -> Result<(), ContainError> {
         let (database, table) = level.split_once('.').unwrap_or((level, "*"));
         if !self.has_everywhere(&["SELECT", "SHOW VIEW"])? {
-            let why = format!("views and routines over {level} in databases that our account has no right on are not seen: GRANT SELECT, SHOW VIEW ON *.* to it");
+            let why =
+                format!("views and routines over {level} in databases that our account has no right on are not seen: GRANT SELECT, SHOW VIEW ON *.* to it");
             verdict.untested.push(why);
         }
         let all = self.code()?;
@@ -529,7 +530,13 @@ impl Mysql {
         let mut found = Vec::new();
         for (query, is_view) in [(VIEWS, true), (ROUTINES, false)] {
             let rows = self.connection.query::<(String, String, Option<String>, String), _>(query).map_err(|error| self.told("look for views", &error))?;
-            let code = |(schema, name, body, security): (String, String, Option<String>, String)| Code { schema, name, body, as_definer: security == "DEFINER", is_view };
+            let code = |(schema, name, body, security): (String, String, Option<String>, String)| Code {
+                schema,
+                name,
+                body,
+                as_definer: security == "DEFINER",
+                is_view,
+            };
             found.extend(rows.into_iter().map(code));
         }
         Ok(found)

@@ -48,12 +48,15 @@ fn asks(block: &[String], variable: &str) -> Option<Asks> {
             Some("if") if is_condition(&one.words[1..], variable) && refuses(one.inside) => {
                 return Some(ended.map_or(Asks::Yes, |why| Asks::Perhaps(name, why)));
             }
-            Some("if") if level(one.inside).iter().any(|inner| ends(inner.words)) => ended = Some(format!("what stands before it may pass it by: {}", told(one.words))),
+            Some("if") if level(one.inside).iter().any(|inner| ends(inner.words)) => {
+                ended = Some(format!("what stands before it may pass it by: {}", told(one.words)))
+            }
             _ if ends(one.words) => ended = Some(format!("what stands before it passes it by: {}", told(one.words))),
             _ => {}
         }
     }
-    let places: Vec<String> = level(block).iter().filter(|one| one.inside.iter().any(|word| mentions(word, variable))).map(|one| told(one.words)).collect();
+    let has_it = |one: &&Directive| !one.inside.is_empty() && one.inside.iter().chain(one.words).any(|word| mentions(word, variable));
+    let places: Vec<String> = level(block).iter().filter(has_it).map(|one| told(one.words)).collect();
     let serves = ["root", "alias", "proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass"].iter().any(|word| has(word));
     if !places.is_empty() {
         Some(Asks::Perhaps(name, format!("it stands in {} alone: write the `if` with its `return` at the server's own level", places.join(", "))))
@@ -194,7 +197,9 @@ mod tests {
                 _ => panic!("{inside}: {found:?}"),
             }
         };
-        for inside in ["if ($v) { return 403; }", "location / { } if ( $v = \"1\" ) { set $a b; return 444; }", "if ($w) { return 301 /; } if (${v}) { return 403; }"] {
+        for inside in
+            ["if ($v) { return 403; }", "location / { } if ( $v = \"1\" ) { set $a b; return 444; }", "if ($w) { return 301 /; } if (${v}) { return 403; }"]
+        {
             check(inside, None);
         }
         check("location = /index.html { if ($v) { return 403; } } location /hr/ { }", Some("location = /index.html alone"));

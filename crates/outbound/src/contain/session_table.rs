@@ -264,7 +264,8 @@ impl SessionTable {
         let (schema, table) = (self.literal(&self.schema), self.literal(&self.table));
         let query = match self.server {
             Server::Postgres(_) => {
-                let oid = format!("(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {schema} AND c.relname = {table})");
+                let oid =
+                    format!("(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {schema} AND c.relname = {table})");
                 format!(
                     "SELECT 'rows of ' || conrelid::regclass::text || ' (' || conname || ')' FROM pg_constraint WHERE contype = 'f' AND confrelid = {oid} AND confdeltype IN ('c', 'n', 'd') \
                      UNION SELECT 'what trigger ' || tgname || ' does' FROM pg_trigger WHERE tgrelid = {oid} AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 12 <> 0 \
@@ -386,7 +387,9 @@ impl Connector for SessionTable {
         if let (Effect::SessionStoreDeleteAccount { account }, Some(which)) = (effect, taken(before)) {
             let fresh = self.find(effect)?.0.iter().filter(|key| !which.iter().any(|one| one.key == **key)).count();
             if fresh > 0 {
-                verdict.remarks.push(format!("{fresh} sessions of {account} began since the plan, and are not of it: plan them anew if they are the intruder's"));
+                verdict
+                    .remarks
+                    .push(format!("{fresh} sessions of {account} began since the plan, and are not of it: plan them anew if they are the intruder's"));
             }
         }
         verdict

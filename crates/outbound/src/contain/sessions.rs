@@ -99,7 +99,15 @@ impl Sessions {
             let connection = ClientConnection::new(Arc::clone(&client_config(reach)?), name).map_err(|error| unreachable(io::Error::other(error)))?;
             Box::new(StreamOwned::new(connection, stream))
         };
-        let mut sessions = Self { stream: BufReader::new(stream), target: target.clone(), prefix, manner: manner.clone(), unread: 0, field: reach.target.account_field.clone(), places: BTreeSet::new() };
+        let mut sessions = Self {
+            stream: BufReader::new(stream),
+            target: target.clone(),
+            prefix,
+            manner: manner.clone(),
+            unread: 0,
+            field: reach.target.account_field.clone(),
+            places: BTreeSet::new(),
+        };
         if let Some(secret) = &reach.secret {
             let account: Vec<&[u8]> = reach.target.account.as_deref().map(str::as_bytes).into_iter().collect();
             let words: Vec<&[u8]> = std::iter::once(&b"AUTH"[..]).chain(account).chain([secret.expose_secret().as_bytes()]).collect();
@@ -375,9 +383,9 @@ impl Connector for Sessions {
                 "the sessions there are kept in another form than a text, in which accounts are not looked for: deny them at the web server, or change the key",
             ),
             _ if taken(before).is_none() => no("there is no such session in the store"),
-            _ if is_account && self.field.is_none() && self.is_unsure() => {
-                no("the account's name stands at more than one place of its sessions, or names one, so that others' would be ended, too: say where it stands (`account_field = \"user\"` of this target)")
-            }
+            _ if is_account && self.field.is_none() && self.is_unsure() => no(
+                "the account's name stands at more than one place of its sessions, or names one, so that others' would be ended, too: say where it stands (`account_field = \"user\"` of this target)",
+            ),
             _ => Ok(super::taken::meant(IN_STORE, before)),
         }
     }
@@ -439,7 +447,9 @@ impl Connector for Sessions {
             let (now, _) = self.find(effect)?;
             let fresh = now.iter().filter(|key| !which.iter().any(|one| one.key == **key)).count();
             if fresh > 0 {
-                verdict.remarks.push(format!("{fresh} sessions of {account} began since the plan, and are not of it: plan them anew if they are the intruder's"));
+                verdict
+                    .remarks
+                    .push(format!("{fresh} sessions of {account} began since the plan, and are not of it: plan them anew if they are the intruder's"));
             }
             if self.unread > 0 {
                 verdict.untested.push(format!("{} sessions are kept in another form than a text: whose they are was not looked for", self.unread));

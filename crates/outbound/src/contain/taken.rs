@@ -86,7 +86,8 @@ mod tests {
         assert_eq!(taken(&was), Some(vec![one(b"a", Some(7)), one(b"b\xff", None)]));
         assert!(was.held("in the store").to_string() == "2 sessions, by user" && !format!("{was:?}").contains("62ff"));
         let aimed = meant("in the store", &was);
-        let check = |counts, expected: Stands| assert_eq!(compare(&was, &aimed, &now("in the store", &was, counts, || "over".to_owned())), expected, "{counts:?}");
+        let check =
+            |counts, expected: Stands| assert_eq!(compare(&was, &aimed, &now("in the store", &was, counts, || "over".to_owned())), expected, "{counts:?}");
         check((2, 0), Stands::Before);
         check((1, 0), Stands::Before);
         check((1, 1), Stands::Between);

@@ -473,7 +473,9 @@ impl Connector for Web {
             match asks {
                 Asks::Yes => {}
                 Asks::No(name) => verdict.doors.push(format!("server {name} does not look at {variable}: whoever is cut off is served there")),
-                Asks::Perhaps(name, why) => verdict.untested.push(format!("whether server {name} refuses by {variable}, whatever is asked for, is not sure: {why}")),
+                Asks::Perhaps(name, why) => {
+                    verdict.untested.push(format!("whether server {name} refuses by {variable}, whatever is asked for, is not sure: {why}"))
+                }
             }
         }
         if let Effect::WebDenySession { session } = effect {

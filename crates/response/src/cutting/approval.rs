@@ -37,6 +37,8 @@ pub struct CutApproval {
     pub expired: usize,
     /// Who approved it beforehand, by the estate's `[[precut]]`, where nobody must now.
     pub beforehand: Vec<String>,
+    /// What it ends, counted, where that is more than an action's name tells: `7 sessions, by user of ann at store`.
+    pub ends: Vec<String>,
 }
 
 impl CutApproval {
@@ -66,7 +68,8 @@ impl Response<'_> {
             (true, true) => 1,
             (true, false) => 2,
         };
-        Ok(CutApproval { plan_sha256: stored.wave.plan_sha256.clone(), approved_by, needed, because, expired, beforehand })
+        let ends = plan.actions.iter().filter_map(Planned::counted).collect();
+        Ok(CutApproval { plan_sha256: stored.wave.plan_sha256.clone(), approved_by, needed, because, expired, beforehand, ends })
     }
 
     /// Records that the responder approves exactly this plan. The ledger has it first.

@@ -358,7 +358,15 @@ mod tests {
     }
 
     fn wave(plan: u64, actions: Vec<CutView>) -> WaveView {
-        let approval = CutApproval { plan_sha256: String::new(), approved_by: Vec::new(), needed: 1, because: Vec::new(), expired: 0, beforehand: Vec::new() };
+        let approval = CutApproval {
+            plan_sha256: String::new(),
+            approved_by: Vec::new(),
+            needed: 1,
+            because: Vec::new(),
+            expired: 0,
+            beforehand: Vec::new(),
+            ends: Vec::new(),
+        };
         WaveView { plan, made_by: String::new(), made_at: Instant(0), approval, actions, returns: Vec::new() }
     }
 

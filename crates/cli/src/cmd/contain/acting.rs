@@ -368,6 +368,7 @@ fn print_approval(approval: &CutApproval) {
     let by = if approval.approved_by.is_empty() { "nobody".to_owned() } else { approval.approved_by.join(", ") };
     say!("approved by {} ({} of {})", printable(&by), approval.have(), approval.needed);
     print_list("two must, since", &approval.because);
+    print_list("ends", &approval.ends);
     print_list("nobody must now, since it was approved beforehand by", &approval.beforehand);
 }
 

@@ -6,7 +6,8 @@
 use std::net::IpAddr;
 
 use super::hba::{
-    Approach, HbaRule, LOCAL, Met, Named, Place, REPLICATION, Tls, can_be_written, first_match, named_in, older_line, place, reject_line, with_line, without_line,
+    Approach, HbaRule, LOCAL, Met, Named, Place, REPLICATION, Tls, can_be_written, first_match, named_in, older_line, place, reject_line, with_line,
+    without_line,
 };
 use super::{Postgres, Role};
 use crate::contain::error::ContainError;
@@ -117,7 +118,9 @@ impl Postgres {
                 let path = if name.starts_with('/') { name.clone() } else { format!("{folder}/{name}") };
                 let inside = match named {
                     Named::File(_) => Vec::new(),
-                    Named::Folder(_) => self.session.rows("read pg_hba.conf", FOLDER, &[&path])?.iter().map(|row| format!("{path}/{}", row.get::<_, String>(0))).collect(),
+                    Named::Folder(_) => {
+                        self.session.rows("read pg_hba.conf", FOLDER, &[&path])?.iter().map(|row| format!("{path}/{}", row.get::<_, String>(0))).collect()
+                    }
                 };
                 for path in std::iter::once(path).chain(inside) {
                     if !files.contains(&path) {

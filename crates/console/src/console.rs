@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
 use strandline_response::desk::{
-    self, Clocks, LintLine, Mark, Overview, Preview, Trying, clocks, lint, mark, overview, preview, rehearse, renew, role_among, state_of,
+    self, Clocks, LintLine, Mark, Overview, Preview, Said, Trying, clocks, lint, mark, overview, preview, rehearse, renew, role_among, state_of,
 };
 use strandline_response::notice::LawBook;
 use strandline_response::{DeskState, DutyError, Responders, ResponseError, Right, Role, Settings, Told, VerifyReport, responders};
@@ -325,30 +325,30 @@ impl Console {
         let (console, name, mut ours) = (Arc::clone(self), name.to_owned(), job.clone());
         let work = move || {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| console.work(work, (&name, role), &mut ours)));
-            ours.end(ended.unwrap_or_else(|_| Err("it ended by a mistake of ours".to_owned())).err());
+            ours.end(ended.unwrap_or_else(|_| Err(Said::mistake())).err());
             console.acted();
         };
         if let Err(error) = std::thread::Builder::new().name("work".to_owned()).spawn(work) {
-            job.end(Some(format!("it could not be started: {error}")));
+            job.end(Some(Said::not_begun(&error)));
         }
         true
     }
 
-    fn work(&self, work: Work, (name, role): (&str, Role), job: &mut Job) -> Result<(), String> {
+    fn work(&self, work: Work, (name, role): (&str, Role), job: &mut Job) -> Result<(), Said> {
         let settings = self.settings(name, &self.options.now);
         let as_of = mark(&self.options.case);
-        desk::allow(role, work.right()).map_err(|error| told(&error))?;
+        desk::allow(role, work.right()).map_err(|error| Said::from(&error))?;
         match work {
             Work::Preview => {
                 let Some(trying) = self.trying() else { return Ok(()) };
-                let found = preview(&settings, role, &trying, job).map_err(|error| told(&error))?;
+                let found = preview(&settings, role, &trying, job).map_err(|error| Said::from(&error))?;
                 *self.preview.lock().unwrap_or_else(PoisonError::into_inner) = Some((trying, Arc::new(found)));
             }
-            Work::Renew => renew(&settings, job).map_err(|error| told(&error))?,
+            Work::Renew => renew(&settings, job).map_err(|error| Said::from(&error))?,
             Work::Verify => keep(&self.checked, as_of, desk::check(&self.options.case)),
-            Work::Lint => keep(&self.lint, as_of, lint(&settings).map_err(|error| told(&error))?),
+            Work::Lint => keep(&self.lint, as_of, lint(&settings).map_err(|error| Said::from(&error))?),
             Work::Rehearse => {
-                let written = rehearse(&settings, role, job).map_err(|error| told(&error))?;
+                let written = rehearse(&settings, role, job).map_err(|error| Said::from(&error))?;
                 job.say(format!("{}: {}", written.written, written.folder.display()));
             }
         }
@@ -368,16 +368,4 @@ fn known<T>(kept: &Kept<T>, case: &std::path::Path) -> Option<Arc<T>> {
 
 fn keep<T>(kept: &Kept<T>, as_of: Mark, found: T) {
     *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((as_of, Arc::new(found)));
-}
-
-/// An error with all its causes, in one line.
-pub fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }

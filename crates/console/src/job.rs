@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use strandline_response::desk::Said;
 use strandline_response::{Right, Watcher};
 
 /// What a piece of work is about.
@@ -61,7 +62,7 @@ pub struct Progress {
     /// What came of it, for people.
     pub said: Option<String>,
     /// Why it failed, once it has.
-    pub failed: Option<String>,
+    pub failed: Option<Said>,
     /// Whether it has come to its end.
     pub is_over: bool,
 }
@@ -94,7 +95,7 @@ impl Job {
     }
 
     /// Notes that it is over.
-    pub fn end(&self, failed: Option<String>) {
+    pub fn end(&self, failed: Option<Said>) {
         let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         progress.failed = failed;
         progress.is_over = true;

@@ -13,7 +13,9 @@ use crate::acts;
 use crate::console::Console;
 use crate::guard::guard;
 use crate::pages::not_found;
-use crate::pages::{access, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, passkeys, path, people, person, preview, scope, tide, timeline};
+use crate::pages::{
+    access, clocks, contain, desk, drill, evidence, forms, go, ledger, letters, lines, passkeys, path, people, person, preview, scope, tide, timeline,
+};
 use crate::visit::{Needs, Page, answer, built_in};
 
 /// The whole console.

@@ -120,7 +120,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     });
     let known = if runs.is_some() { None } else { visit.console.known_preview(&trying)? };
     let found = known.map(|(preview, is_current)| found(&preview, is_current, &trying, t));
-    let failed = job.filter(|progress| found.is_none() && progress.is_over).and_then(|progress| progress.failed);
+    let failed = job.filter(|progress| found.is_none() && progress.is_over).and_then(|progress| progress.failed).map(|failed| t.said(&failed));
     let is_under_way = runs.is_some();
     let page = PreviewPage { f, id, verdict: word(verdict), runs, failed, found }.render()?;
     Ok(if is_under_way { Reply::Again(page) } else { Reply::Page(page) })

@@ -38,7 +38,7 @@ pub use ledger::{Entry, EntryKind, Function, Ledger, LedgerError, ProofError, Sa
 pub use manifest::{Author, Inputs, Manifest, StageCommit, StageRecord, StoredFile, TablePart};
 pub use message::{NewMessage, StoredMessage};
 pub use passkey::{Algorithm, Assertion, Passkey, PasskeyProblem, Registration, challenge, rp_id};
-pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Responder, Responders, Role, SignText, Signer, has_risen, same_name};
+pub use responder::{APPROVAL, Change, Enrolment, NoRole, NotSigned, Objection, Responder, Responders, Role, SignText, Signer, has_risen, same_name};
 pub use rights::Right;
 pub use scope::{Question, Seen, scope};
 pub use seal::{SealError, SealWriter};

@@ -141,14 +141,14 @@ impl Responders {
     }
 
     /// Why a passkey cannot be enrolled: its line is none, or its credential has another key already (7.1, step 26).
-    fn passkey_objection(&self, line: &str) -> Option<String> {
+    fn passkey_objection(&self, line: &str) -> Option<Objection> {
         if !Passkey::is_line(line) {
             return None;
         }
         match Passkey::of_line(line) {
-            Err(problem) => Some(problem.to_string()),
+            Err(problem) => Some(Objection::Passkey(problem)),
             Ok(passkey) if self.0.iter().filter_map(Responder::passkey).any(|known| known.credential() == passkey.credential()) => {
-                Some("a passkey of this name was enrolled before: make a new one".to_owned())
+                Some(Objection::PasskeyAgain)
             }
             Ok(_) => None,
         }
@@ -161,36 +161,82 @@ impl Responders {
     }
 
     /// Why a change cannot be made, beside its signature.
-    pub(crate) fn objection(&self, enrolment: &Enrolment) -> Option<String> {
+    pub(crate) fn objection(&self, enrolment: &Enrolment) -> Option<Objection> {
         let current: Vec<&Responder> = self.0.iter().filter(|r| r.removed.is_none()).collect();
         match enrolment.change {
             Change::Enrolled => {
                 let of_another = self.0.iter().find(|r| r.key == enrolment.key && r.name != enrolment.name);
                 let spelled = self.0.iter().find(|r| same_name(&r.name) == same_name(&enrolment.name) && r.name != enrolment.name);
                 if enrolment.name.trim().is_empty() {
-                    Some("a responder has a name".to_owned())
+                    Some(Objection::NoName)
                 } else if let Some(other) = of_another {
-                    Some(format!("this key is {}'s: two people do not share one", other.name))
+                    Some(Objection::KeyOfAnother(other.name.clone()))
                 } else if let Some(known) = spelled {
-                    Some(format!("{} is enrolled in another spelling: write the name so", known.name))
+                    Some(Objection::Spelled(known.name.clone()))
                 } else if self.0.is_empty() && enrolment.role != Role::Approver {
-                    Some("the first responder is an approver (--role approver): nobody else could make one".to_owned())
+                    Some(Objection::FirstIsNoApprover)
                 } else if current.iter().any(|r| r.key == enrolment.key) {
-                    Some(format!("this key of {} is enrolled already", enrolment.name))
+                    Some(Objection::Already(enrolment.name.clone()))
                 } else {
                     self.passkey_objection(&enrolment.key)
                 }
             }
-            Change::Removed if !current.iter().any(|r| r.key == enrolment.key) => Some("no such key is enrolled".to_owned()),
+            Change::Removed if !current.iter().any(|r| r.key == enrolment.key) => Some(Objection::NoSuchKey),
             Change::Removed if current.iter().any(|r| r.key == enrolment.key && (r.role != enrolment.role || r.name != enrolment.name)) => {
-                Some("the key is enrolled for another name or role".to_owned())
+                Some(Objection::OtherNameOrRole)
             }
             Change::Removed if enrolment.role == Role::Approver && current.iter().filter(|r| r.role == Role::Approver).count() == 1 => {
-                Some("it is the last approver's: enrol another first, or nobody could approve any more".to_owned())
+                Some(Objection::LastApprover)
             }
             Change::Removed => None,
         }
     }
+}
+
+/// Why a change of the responders' table cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Objection {
+    /// Nobody's name.
+    #[error("a responder has a name")]
+    NoName,
+    /// Somebody else's key.
+    #[error("this key is {0}'s: two people do not share one")]
+    KeyOfAnother(String),
+    /// A name that is another one but for its spelling.
+    #[error("{0} is enrolled in another spelling: write the name so")]
+    Spelled(String),
+    /// The first must be able to make others.
+    #[error("the first responder is an approver (--role approver): nobody else could make one")]
+    FirstIsNoApprover,
+    /// The same key again.
+    #[error("this key of {0} is enrolled already")]
+    Already(String),
+    /// The same passkey again.
+    #[error("a passkey of this name was enrolled before: make a new one")]
+    PasskeyAgain,
+    /// No passkey.
+    #[error(transparent)]
+    Passkey(PasskeyProblem),
+    /// A key that nobody has.
+    #[error("no such key is enrolled")]
+    NoSuchKey,
+    /// Nobody of that name has such a key.
+    #[error("{name:?} is not enrolled with such a key: {}", if enrolled.is_empty() { "nobody is".to_owned() } else { format!("enrolled are {enrolled}") })]
+    NotOfThatName {
+        /// The name.
+        name: String,
+        /// Who is.
+        enrolled: String,
+    },
+    /// A key that is there for something else.
+    #[error("the key is enrolled for another name or role")]
+    OtherNameOrRole,
+    /// Nobody could approve any more.
+    #[error("it is the last approver's: enrol another first, or nobody could approve any more")]
+    LastApprover,
+    /// The first enrolment by another key.
+    #[error("the first responder signs their own enrolment, with the key that is enrolled")]
+    NotByItself,
 }
 
 /// A name as it is compared: case and blanks make no other person.
@@ -230,7 +276,7 @@ pub enum NotSigned {
     Failed(String),
     /// The signature is not one of this text.
     #[error("the signature does not fit: {0}")]
-    Wrong(String),
+    Wrong(SignatureProblem),
     /// The key is nobody's.
     #[error("the key {0} is not enrolled in this case, or was removed: `strandline responders CASE` lists who is")]
     NotEnrolled(String),
@@ -256,8 +302,8 @@ pub enum NotSigned {
         right: Right,
     },
     /// A change that cannot be.
-    #[error("{0}")]
-    Enrolment(String),
+    #[error(transparent)]
+    Enrolment(#[from] Objection),
 }
 
 /// Characters of what names a case in an address line.
@@ -285,7 +331,7 @@ impl Case {
     /// # Errors
     /// If it is no such signature, its key is nobody's here, or the ledger cannot be read.
     pub fn who_signs_in(&self, text: &[u8], signature: &str) -> Result<Responder, CaseError> {
-        let wrong = |problem: SignatureProblem| NotSigned::Wrong(problem.to_string());
+        let wrong = |problem: SignatureProblem| NotSigned::Wrong(problem);
         let key = check_for(SIGN_IN, signature, text).map_err(wrong)?;
         self.check_counter(signature, &key)?;
         Ok(self.responders()?.holder(&key).cloned().ok_or_else(|| NotSigned::NotEnrolled(fingerprint(&key)))?)
@@ -312,11 +358,7 @@ impl Case {
             let entry = self.ledger().entry(index)?;
             let earlier = entry.signature.as_deref().filter(|text| Assertion::is_text(text)).and_then(|text| Assertion::of_text(text).ok());
             if let Some(earlier) = earlier.filter(|earlier| earlier.key().to_line() == key) {
-                return if has_risen(earlier.counter(), assertion.counter()) {
-                    Ok(())
-                } else {
-                    Err(NotSigned::Wrong(PasskeyProblem::Counter.to_string()).into())
-                };
+                return if has_risen(earlier.counter(), assertion.counter()) { Ok(()) } else { Err(NotSigned::Wrong(PasskeyProblem::Counter.into()).into()) };
             }
         }
         Ok(())
@@ -370,7 +412,7 @@ impl Case {
             (Some(signer), ..) => {
                 let text = signed_text(self.ledger().origin(), self.ledger().size(), &entry);
                 let signature = (signer.0)(&text, NAMESPACE).map_err(NotSigned::Failed)?;
-                let key = check(&signature, &text).map_err(|wrong| NotSigned::Wrong(wrong.to_string()))?;
+                let key = check(&signature, &text).map_err(NotSigned::Wrong)?;
                 self.check_counter(&signature, &key)?;
                 entry.signature = Some(signature);
                 may_sign(&responders, &entry, &key)?;
@@ -389,7 +431,7 @@ pub fn has_risen(before: u32, now: u32) -> bool {
 pub(crate) fn may_sign(responders: &Responders, entry: &Entry, key: &str) -> Result<(), NotSigned> {
     if let (true, Some(first)) = (responders.is_empty(), &entry.enrolment) {
         let itself = first.key == key && first.change == Change::Enrolled && first.name == entry.actor;
-        let other = || NotSigned::Enrolment("the first responder signs their own enrolment, with the key that is enrolled".to_owned());
+        let other = || NotSigned::Enrolment(Objection::NotByItself);
         return if itself { Ok(()) } else { Err(other()) };
     }
     let holder = responders.holder(key).ok_or_else(|| NotSigned::NotEnrolled(fingerprint(key)))?;

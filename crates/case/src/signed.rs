@@ -133,7 +133,7 @@ impl Walked {
     fn enrol(&mut self, index: u64, entry: &Entry) {
         if let Some(enrolment) = &entry.enrolment {
             match self.responders.objection(enrolment) {
-                Some(objection) => self.problems.push((index, objection)),
+                Some(objection) => self.problems.push((index, objection.to_string())),
                 None => self.responders.take(index, enrolment),
             }
         }

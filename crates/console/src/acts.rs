@@ -10,7 +10,8 @@ use strandline_model::personal::Personal;
 use strandline_model::time::Instant as Moment;
 use strandline_model::trail::Pin;
 use strandline_response::desk::{
-    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Signed, Task, WordError, given_reason, message, moment, note_safety_reading, perform, state_of, whose_code,
+    Act, Acted, DeskError, DutyForm, Performed, ReaddressForm, Said, Signed, Task, WordError, given_reason, message, moment, note_safety_reading, perform,
+    state_of, whose_code,
 };
 use strandline_response::{Change, Enrolment, LookedUpBy, MessageKind, PinWord, PublicKey, ResponseError, Right, Role, Way};
 
@@ -252,7 +253,7 @@ pub fn read(visit: &Visit) -> Result<Reply, Fault> {
     }
     let _asking = visit.console.ask();
     let noted = note_safety_reading(&settings, visit.role()?, &found.item.id);
-    let entry = noted.map_err(|error| Fault::Unusable(visit.t().w("desk_not_noted", crate::console::told(&error))))?;
+    let entry = noted.map_err(|error| Fault::Unusable(visit.t().w("desk_not_noted", visit.t().said(&Said::from(&error)))))?;
     visit.console.acted();
     visit.console.door().change(session.number, |session| session.see(&id, Instant::now()));
     visit.tell(visit.t().w("desk_noted", entry));
@@ -272,7 +273,7 @@ pub fn enrol(visit: &Visit) -> Result<Reply, Fault> {
 /// Enrols an SSH key by the line that its holder gave. Its fingerprint stands on the page that has it signed.
 pub fn enrol_key(visit: &Visit) -> Result<Reply, Fault> {
     let line = visit.form.filled("key").unwrap_or_default();
-    let key = PublicKey::of_openssh(line).map_err(|problem| Fault::Unusable(problem.to_string()))?;
+    let key = PublicKey::of_openssh(line).map_err(|problem| Fault::Refused(Said::from(&problem)))?;
     let role: Role = visit.form.text("role").and_then(|role| role.parse().ok()).ok_or(Fault::NotFound)?;
     let name = visit.form.filled("name").ok_or_else(|| Fault::Unusable(visit.t().x("access_no_name").to_owned()))?;
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
@@ -384,7 +385,7 @@ fn job_line(visit: &Visit, job: &Job, zone: &Zone) -> JobLine {
     let sees = visit.may(job.task.right());
     let (said, failed) = match progress.end {
         Some(End::Done(done)) if sees => (came_of(&done, t), None),
-        Some(End::Failed(why)) => (Vec::new(), Some(if sees { why } else { String::new() })),
+        Some(End::Failed(why)) => (Vec::new(), Some(if sees { t.said(&why) } else { String::new() })),
         Some(End::Elsewhere) => (Vec::new(), Some(t.x("work_elsewhere").to_owned())),
         Some(End::CutShort) => (Vec::new(), Some(t.x("work_cut_short").to_owned())),
         _ => (Vec::new(), None),
@@ -502,7 +503,7 @@ fn done(visit: &Visit, acted: &Acted, asked: Asked) -> Result<Reply, Fault> {
     let said = says(&asked.act, &zone, t);
     let mut told = if entries.is_empty() { said } else { t.w2("act_done", said, entries.join(", ")) };
     if let Some(failed) = &acted.failed_after {
-        told = format!("{told}. {}", t.w("act_failed_after", failed));
+        told = format!("{told}. {}", t.w("act_failed_after", t.said(failed)));
     }
     visit.tell(told);
     Ok(Reply::Goto(asked.back))
@@ -533,7 +534,7 @@ pub fn unusable(visit: &Visit, error: &WordError) -> Fault {
         WordError::NoName(_) => t.x("form_no_name").to_owned(),
         WordError::NoPlace => t.x("form_no_place").to_owned(),
         WordError::NoSession => t.x("scope_no_session").to_owned(),
-        WordError::Time(source) | WordError::Window(source) => t.w("form_bad_time", source),
-        other => other.to_string(),
+        WordError::Time(source) | WordError::Window(source) => t.w("form_bad_time", t.said(&Said::from(source))),
+        other => t.said(&Said::from(other)),
     })
 }

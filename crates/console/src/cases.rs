@@ -134,7 +134,7 @@ fn page(consoles: &Consoles, asking: &Asking) -> Result<String, Fault> {
     let (mut cases, mut shut) = (Vec::new(), Vec::new());
     for console in consoles.iter() {
         match asking.who(console) {
-            Some(who) => cases.push(line(console, &who, t).unwrap_or_else(|failed| unread(console, failed))),
+            Some(who) => cases.push(line(console, &who, t).unwrap_or_else(|failed| unread(console, failed, t))),
             None => shut.push((format!("{}/in", console.root), console.root.rsplit('/').next().unwrap_or_default().to_owned())),
         }
     }
@@ -180,9 +180,10 @@ fn line(console: &Console, who: &Who, t: &Texts) -> Result<CaseLine, Fault> {
 }
 
 /// A case that cannot be read takes none of the others with it.
-fn unread(console: &Console, failed: Fault) -> CaseLine {
+fn unread(console: &Console, failed: Fault, t: &Texts) -> CaseLine {
     let why = match failed {
-        Fault::Case(why) | Fault::Unusable(why) => why,
+        Fault::Case(said) | Fault::Refused(said) => t.said(&said),
+        Fault::Unusable(why) => why,
         Fault::NotFound | Fault::Forbidden => String::new(),
     };
     CaseLine { href: console.root.clone(), reference: console.root.rsplit('/').next().unwrap_or_default().to_owned(), failed: Some(why), ..CaseLine::default() }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
 use strandline_response::desk::{
-    self, AfterKill, Asking, Clocks, Given, LintLine, Mark, Overview, Preview, Task, TaskDone, TaskNote, Trying, Turn, clocks, mark, overview, role_among, state_of,
+    self, AfterKill, Asking, Clocks, Given, LintLine, Mark, Overview, Preview, Said, Task, TaskDone, TaskNote, Trying, Turn, clocks, mark, overview, role_among, state_of,
 };
 use strandline_response::notice::LawBook;
 use strandline_response::{DeskState, DutyError, Responders, ResponseError, Right, Role, Settings, Told, VerifyReport, responders};
@@ -330,11 +330,11 @@ impl Console {
         let (console, name, ours) = (Arc::clone(self), name.to_owned(), job.clone());
         let work = move || {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| console.work(task, (&name, role), &mut job)));
-            job.end(ended.unwrap_or_else(|_| End::Failed("it ended by a mistake of ours".to_owned())));
+            job.end(ended.unwrap_or_else(|_| End::Failed(Said::mistake())));
             console.acted();
         };
         if let Err(error) = std::thread::Builder::new().name("work".to_owned()).spawn(work) {
-            ours.end(End::Failed(format!("it could not be started: {error}")));
+            ours.end(End::Failed(Said::not_begun(&error)));
         }
         true
     }
@@ -375,7 +375,7 @@ impl Console {
         let noted = match desk::note_task(&self.options.case, &TaskNote { task: task.clone(), by: name.to_owned(), begun_at }) {
             Ok(Some(noted)) => noted,
             Ok(None) => return End::Elsewhere,
-            Err(error) => return End::Failed(format!("nothing was begun, since the case cannot be written: {error}")),
+            Err(error) => return End::Failed(Said::not_begun(&error)),
         };
         let settings = self.settings(name, &self.options.now);
         let (as_of, letters) = (mark(&self.options.case), self.overview().ok().and_then(|overview| letters_as(&overview)));
@@ -388,7 +388,7 @@ impl Console {
             }
             _ => {}
         }
-        done.map_or_else(|error| End::Failed(told(&error)), End::Done)
+        done.map_or_else(|error| End::Failed(Said::from(&error)), End::Done)
     }
 }
 
@@ -408,16 +408,4 @@ fn known<T>(kept: &Kept<T>, case: &std::path::Path) -> Option<Arc<T>> {
 
 fn keep<T>(kept: &Kept<T>, as_of: Mark, found: T) {
     *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((as_of, Arc::new(found)));
-}
-
-/// An error with all its causes, in one line.
-pub fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }

@@ -29,21 +29,21 @@ fn objection(console: &Console, method: &Method, headers: &HeaderMap) -> Option<
     let host = text(header::HOST).unwrap_or_default();
     let is_ours = |origin: &String| origin.split_once("://").is_some_and(|(_, ours)| ours.eq_ignore_ascii_case(host));
     if headers.get_all(header::HOST).iter().count() != 1 || !console.origins.iter().any(is_ours) {
-        return Some((StatusCode::MISDIRECTED_REQUEST, "this console is not called by that name\n"));
+        return Some((StatusCode::MISDIRECTED_REQUEST, "this console is not called by that name · 本控制台不用這個名稱\n"));
     }
     if method == Method::GET || method == Method::HEAD {
         return None;
     }
     if method != Method::POST {
-        return Some((StatusCode::METHOD_NOT_ALLOWED, "pages are looked at (GET) and forms are sent (POST)\n"));
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "pages are looked at (GET) and forms are sent (POST) · 頁面以 GET 閱讀，表格以 POST 送出\n"));
     }
     let origin = text(header::ORIGIN).unwrap_or_default();
     if !console.origins.iter().any(|ours| ours.eq_ignore_ascii_case(origin)) {
-        return Some((StatusCode::FORBIDDEN, "this form was not sent from a page of this console\n"));
+        return Some((StatusCode::FORBIDDEN, "this form was not sent from a page of this console · 這份表格並非由本控制台的頁面送出\n"));
     }
     let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
     if site.is_some_and(|site| site != "same-origin") {
-        return Some((StatusCode::FORBIDDEN, "this form was not sent from a page of this console\n"));
+        return Some((StatusCode::FORBIDDEN, "this form was not sent from a page of this console · 這份表格並非由本控制台的頁面送出\n"));
     }
     None
 }

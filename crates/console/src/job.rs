@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
 use strandline_response::Watcher;
-use strandline_response::desk::{Task, TaskDone};
+use strandline_response::desk::{Said, Task, TaskDone};
 
 /// How far a piece of work is.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub enum End {
     /// It is done, and this came of it.
     Done(TaskDone),
     /// It could not be done, and why.
-    Failed(String),
+    Failed(Said),
     /// Another program does the same.
     Elsewhere,
     /// Its program ended before it did, and a person begins it again.

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use strandline_response::desk::Said;
 
 /// What a visit comes to.
 pub enum Reply {
@@ -30,31 +31,33 @@ pub enum Fault {
     Forbidden,
     /// What was said is not enough or not right; in words for the person.
     Unusable(String),
-    /// The case could not be read or written; in words for the person.
-    Case(String),
+    /// The same, as the desk says it: the page has a sentence for each kind.
+    Refused(Said),
+    /// The case could not be read or written.
+    Case(Said),
 }
 
 impl From<strandline_response::ResponseError> for Fault {
     fn from(error: strandline_response::ResponseError) -> Self {
-        Self::Case(crate::console::told(&error))
+        Self::Case(Said::from(&error))
     }
 }
 
 impl From<strandline_response::DutyError> for Fault {
     fn from(error: strandline_response::DutyError) -> Self {
-        Self::Unusable(crate::console::told(&error))
+        Self::Refused(Said::from(&error))
     }
 }
 
 impl From<strandline_response::desk::DeskError> for Fault {
     fn from(error: strandline_response::desk::DeskError) -> Self {
-        Self::Unusable(crate::console::told(&error))
+        Self::Refused(Said::from(&error))
     }
 }
 
 impl From<askama::Error> for Fault {
     fn from(error: askama::Error) -> Self {
-        Self::Case(error.to_string())
+        Self::Case(Said::drawing(&error))
     }
 }
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use strandline_response::desk::{Kind, Said};
+
 /// A language that the pages are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -62,6 +64,8 @@ pub struct Texts {
     /// The language.
     pub language: Language,
     texts: BTreeMap<String, String>,
+    /// Why something was not done, by kind; none in English, which errors are written in.
+    errors: BTreeMap<String, String>,
 }
 
 impl Texts {
@@ -74,7 +78,11 @@ impl Texts {
             Language::English => include_str!("../texts/en.toml"),
             Language::Chinese => include_str!("../texts/zh-Hant.toml"),
         };
-        Ok(Self { language, texts: toml::from_str(written)? })
+        let errors = match language {
+            Language::English => BTreeMap::new(),
+            Language::Chinese => toml::from_str(include_str!("../texts/errors.zh-Hant.toml"))?,
+        };
+        Ok(Self { language, texts: toml::from_str(written)?, errors })
     }
 
     /// A text; its key, where there is none.
@@ -104,6 +112,26 @@ impl Texts {
         }
     }
 
+    /// Why something was not done.
+    pub fn said(&self, said: &Said) -> String {
+        match self.language {
+            Language::English => said.text.clone(),
+            Language::Chinese => self.sentence(&said.kind).unwrap_or_else(|| said.text.clone()),
+        }
+    }
+
+    /// The sentence of a kind, with what is behind it; none for a kind that has no sentence.
+    fn sentence(&self, kind: &Kind) -> Option<String> {
+        let mut text = filled(self.errors.get(kind.key)?, &kind.values);
+        if let Some(cause) = kind.cause.as_deref().and_then(|cause| self.sentence(cause)) {
+            text = format!("{}：{cause}", text.trim_end_matches('。'));
+        }
+        if let Some(detail) = &kind.detail {
+            text = format!("{text}{}", filled(self.errors.get("detail")?, std::slice::from_ref(detail)));
+        }
+        Some(text)
+    }
+
     /// A number as people write it: `6,812`.
     pub fn n(&self, number: u64) -> String {
         let digits = number.to_string();
@@ -118,10 +146,34 @@ impl Texts {
     }
 }
 
+/// A sentence with its places filled in, once from left to right: nothing in a value is taken for a place.
+fn filled(sentence: &str, values: &[String]) -> String {
+    let mut text = String::new();
+    let mut rest = sentence;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let place = after.split_once('}').and_then(|(place, after)| Some((values.get(place.parse::<usize>().ok()?)?, after)));
+        match place {
+            Some((value, after)) => {
+                text.push_str(value);
+                rest = after;
+            }
+            None => {
+                text.push('{');
+                rest = after;
+            }
+        }
+    }
+    text + rest
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
+
+    use strandline_case::{CaseError, NotSigned};
+    use strandline_response::{ResponseError, SignatureProblem};
 
     use super::*;
 
@@ -155,6 +207,30 @@ mod tests {
         }
         let missing: Vec<&String> = asked.iter().filter(|key| english.find(key).is_none()).collect();
         assert!(asked.len() > 50 && missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn every_kind_of_error_has_its_sentence_in_chinese() {
+        let chinese = Texts::of(Language::Chinese).unwrap();
+        let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../response/src/desk/said.rs")).unwrap();
+        let of_passkeys = source.split("impl Kinded for PasskeyProblem").nth(1).unwrap().split("impl Kinded for DutyError").next().unwrap();
+        let calls = ["Kind::of(\"", "Kind::with(\""].into_iter().flat_map(|call| source.split(call).skip(1));
+        let mut keys: BTreeSet<&str> = calls.chain(of_passkeys.split("=> \"").skip(1)).filter_map(|rest| rest.split('"').next()).collect();
+        keys.insert("detail");
+        let known: BTreeSet<&str> = chinese.errors.keys().map(String::as_str).collect();
+        assert!(keys.len() > 100, "{} kinds", keys.len());
+        assert_eq!(keys.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new(), "kinds without a sentence");
+        assert_eq!(known.difference(&keys).collect::<Vec<_>>(), Vec::<&&str>::new(), "sentences of no kind");
+    }
+
+    #[test]
+    fn an_error_is_said_in_the_language_of_the_page() {
+        let said = Said::from(&ResponseError::from(CaseError::NotSigned(NotSigned::Wrong(SignatureProblem::OtherText))));
+        let (english, chinese) = (Texts::of(Language::English).unwrap(), Texts::of(Language::Chinese).unwrap());
+        assert_eq!(english.said(&said), "the signature does not fit: it is not one over this text");
+        assert_eq!(chinese.said(&said), "簽署不符：這不是對這段文字的簽署。");
+        let said = Said::from(&ResponseError::NoSuchLanguage { language: "{1}".to_owned(), known: "en".to_owned() });
+        assert!(chinese.said(&said).contains("「{1}」") && chinese.said(&said).contains("en"));
     }
 
     #[test]

@@ -229,8 +229,17 @@ pub async fn form(body: Body) -> Result<Fields, StatusCode> {
 
 /// A refusal without a page; what is still sent is not read.
 pub fn plain(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{status}\n")));
+    let chinese = match status {
+        StatusCode::NOT_FOUND => "沒有這一頁",
+        StatusCode::PAYLOAD_TOO_LARGE => "送出的內容太長",
+        StatusCode::REQUEST_TIMEOUT => "送出得太慢",
+        StatusCode::SERVICE_UNAVAILABLE => "正在關閉",
+        _ => "控制台未能回應",
+    };
+    // Who asks in which language is not known yet.
+    let mut response = Response::new(Body::from(format!("{status} · {chinese}\n")));
     *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static("text/plain; charset=utf-8"));
     response.headers_mut().insert(header::CONNECTION, axum::http::HeaderValue::from_static("close"));
     response
 }

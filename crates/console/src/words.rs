@@ -4,8 +4,8 @@ use strandline_model::detection::Verdict;
 use strandline_model::duty::DutyWord;
 use strandline_model::letter_word::LetterWord;
 use strandline_model::trail::Pin;
-use strandline_response::{Change, PinWord};
 use strandline_response::desk::Act;
+use strandline_response::{Change, PinWord};
 
 use crate::pages::{letter_state, role};
 use crate::pictures::Zone;

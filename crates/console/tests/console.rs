@@ -13,7 +13,8 @@ use strandline_response::desk::{Act, Given, PersonRow, Quiet, SignIn, Signed, Tr
 use strandline_response::notice::LawBook;
 use strandline_response::{MessageKind, PinWord, Role};
 use support::{
-    HOSTILE_NAME, Served, Visitor, code_of, draft_round, enrol, enrol_as, entries, message, raw, readdress, remove, seen, served, settings, sign, trace_alone, wait_for,
+    HOSTILE_NAME, Served, Visitor, code_of, draft_round, enrol, enrol_as, entries, message, raw, readdress, remove, seen, served, settings, sign, trace_alone,
+    wait_for,
 };
 
 const PAGES: [&str; 14] = [
@@ -384,7 +385,8 @@ fn a_preview_says_what_the_case_will_say_and_leaves_no_trace_in_it() {
     assert_ne!(figures(&page, "accesses of the trail")[0], figures(&page, "accesses of the trail")[1], "the accesses of a struck link stay");
     // Who they are stands in a list, masked as every list.
     let list = page.split("<a href=\"/people?").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
-    let count: u64 = page.split("<a href=\"/people?").nth(1).unwrap().split("<strong>").nth(1).unwrap().split('<').next().unwrap().replace(',', "").parse().unwrap();
+    let count: u64 =
+        page.split("<a href=\"/people?").nth(1).unwrap().split("<strong>").nth(1).unwrap().split('<').next().unwrap().replace(',', "").parse().unwrap();
     let rows = visitor.get(&format!("/people?{list}")).body;
     assert!(rows.contains(&format!("{count} of ")) && rows.contains(&target), "the list is not of those who move");
     // What was foretold is what comes.
@@ -394,7 +396,9 @@ fn a_preview_says_what_the_case_will_say_and_leaves_no_trace_in_it() {
     wait_for("the end of the work", || !visitor.get("/work").body.contains("It runs:"));
     let after = seen(&served.case);
     let tiers = [("confirmed", after.tiers.confirmed), ("likely", after.tiers.likely), ("possible", after.tiers.possible)];
-    for (name, then) in tiers.into_iter().chain([("not reached", after.not_reached), ("not known yet", after.not_known), ("steps of the trail", after.path.steps.len() as u64)]) {
+    for (name, then) in
+        tiers.into_iter().chain([("not reached", after.not_reached), ("not known yet", after.not_known), ("steps of the trail", after.path.steps.len() as u64)])
+    {
         assert_eq!(figures(&page, name)[1], then, "{name} then");
     }
     let cells = |row: &PersonRow| (row.strongest, row.is_cleared, row.cells.clone());
@@ -513,6 +517,50 @@ fn holes_in_the_logs_are_drawn_over_time_and_told_in_words() {
     assert_eq!(case.evidence.sources.iter().map(|source| source.gaps.len()).sum::<usize>(), case.coverage.gaps.len(), "a hole has no row");
     visitor.language = "zh-Hant";
     assert!(visitor.get("/evidence").body.contains("各紀錄涵蓋的時間及缺口"));
+}
+
+#[test]
+fn what_is_refused_is_said_in_chinese_on_a_chinese_page() {
+    let served = served("A. Chan", |case| enrol(case, "A. Chan", 7));
+    let mut visitor = Visitor::signed_in(&served, 7);
+    visitor.language = "zh-Hant";
+    let link = seen(&served.case).path.links[0].link.id.clone();
+    let latin = |text: &str| {
+        text.split("<h1>")
+            .nth(1)
+            .unwrap()
+            .split("<p><a class")
+            .next()
+            .unwrap()
+            .replace("SSHSIG", "")
+            .replace("<p>", "")
+            .replace("h1>", "")
+            .replace("</p>", "")
+            .chars()
+            .any(|c| c.is_ascii_alphabetic())
+    };
+    let waits = visitor.act("/act/judge", &[("target", &link), ("verdict", "struck"), ("why", "x")]).header("location").unwrap().to_owned();
+    let wrong = visitor.act(&waits, &[("signature", "no signature")]);
+    assert!(wrong.status == 422 && wrong.body.contains("簽署不符"), "{}", wrong.body);
+    for (path, fields) in [
+        (waits.as_str(), vec![("signature", "no signature")]),
+        ("/act/judge", vec![("target", link.as_str()), ("verdict", "struck"), ("why", " ")]),
+        ("/act/judge", vec![("target", "none-such"), ("verdict", "struck"), ("why", "x")]),
+        ("/act/pin", vec![("word", "name"), ("kind", "shoe"), ("value", "x"), ("why", "x")]),
+        ("/act/find", vec![("who", "nobody")]),
+        ("/scope", vec![]),
+    ] {
+        let refused = visitor.act(path, &fields);
+        assert!((400..500).contains(&refused.status) && !latin(&refused.body), "{path}: {}", refused.body);
+    }
+    // What stands in a stage's way is said by its kind; its own words are the detail.
+    let held = std::fs::OpenOptions::new().write(true).open(served.case.join("case.lock")).unwrap();
+    held.lock().unwrap();
+    visitor.act("/act/work", &[("work", "renew")]);
+    wait_for("the end of the work", || !visitor.get("/work").body.contains("進行中："));
+    let page = visitor.get("/work").body;
+    assert!(page.contains("另一項工作正在寫入個案") && !page.contains("another run is writing"), "the job's error is not in Chinese");
+    drop(held);
 }
 
 #[test]

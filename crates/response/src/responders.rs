@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use strandline_case::{Case, Change, Enrolment, NotSigned, PublicKey, Responders, Right, Role, StoredApproval};
+use strandline_case::{Case, Change, Enrolment, NotSigned, Objection, PublicKey, Responders, Right, Role, StoredApproval};
 
 use crate::error::ResponseError;
 use crate::run::{Response, Settings, signing};
@@ -40,8 +40,8 @@ pub fn remove_responder(settings: &Settings<'_>, name: &str, key: Option<&Public
         .collect();
     if own.is_empty() {
         let names: Vec<&str> = known.iter().filter(|r| r.removed.is_none()).map(|r| r.name.as_str()).collect();
-        let who = if names.is_empty() { "nobody is".to_owned() } else { format!("enrolled are {}", names.join(", ")) };
-        return Err(strandline_case::CaseError::from(NotSigned::Enrolment(format!("{name:?} is not enrolled with such a key: {who}"))).into());
+        let objection = Objection::NotOfThatName { name: name.to_owned(), enrolled: names.join(", ") };
+        return Err(strandline_case::CaseError::from(NotSigned::Enrolment(objection)).into());
     }
     own.into_iter().map(|enrolment| Ok(case.change_responders(enrolment, &settings.responder, (settings.now)(), env!("CARGO_PKG_VERSION"))?)).collect()
 }

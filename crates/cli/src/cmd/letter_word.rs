@@ -145,7 +145,7 @@ impl Readdress {
 /// Records words on letters, and says what they came to.
 pub fn decided(common: &Common, mut response: Response<'_>, words: Vec<LetterWord>) -> anyhow::Result<ExitCode> {
     let acted = response.act(&Act::Letters(words), &LawBook::default())?;
-    if let Some(failed) = acted.failed_after {
+    if let Some(failed) = acted.failed_after.map(|said| said.text) {
         bail!(
             "the words are entered, and the letters could not be drafted after them: {failed}\nhint: `strandline notify CASE draft` drafts them; do not enter the words again"
         );

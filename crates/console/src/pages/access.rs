@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use askama::Template;
-use strandline_response::desk::{SignIn, sign_in_text, who_signs_in};
+use strandline_response::desk::{Said, SignIn, sign_in_text, who_signs_in};
 
 use super::passkeys::{self, Ask, New};
 use super::{Frame, frame, role, zone};
@@ -96,7 +96,7 @@ pub fn signed_in(visit: &Visit) -> Result<Reply, Fault> {
     let text = sign_in_text(&visit.console.options.case, number)?;
     let signature = passkeys::signature(visit, None)?;
     passkeys::check_count(visit, &signature)?;
-    let responder = who_signs_in(&visit.console.options.case, &text, &signature).map_err(|error| Fault::Unusable(crate::console::told(&error)))?;
+    let responder = who_signs_in(&visit.console.options.case, &text, &signature).map_err(|error| Fault::Refused(Said::from(&error)))?;
     if !visit.console.door().use_number(number, &visit.bound, Instant::now()) {
         return Err(old_number());
     }

@@ -294,7 +294,8 @@ pub fn refusal(visit: &Visit, fault: Fault) -> Reply {
         Fault::NotFound => (StatusCode::NOT_FOUND, t.x("refusal_not_found"), t.x("refusal_not_found_why").to_owned()),
         Fault::Forbidden => (StatusCode::FORBIDDEN, t.x("refusal_forbidden"), t.x("refusal_forbidden_why").to_owned()),
         Fault::Unusable(why) => (StatusCode::UNPROCESSABLE_ENTITY, t.x("refusal_unusable"), why),
-        Fault::Case(why) => (StatusCode::INTERNAL_SERVER_ERROR, t.x("refusal_case"), why),
+        Fault::Refused(said) => (StatusCode::UNPROCESSABLE_ENTITY, t.x("refusal_unusable"), t.said(&said)),
+        Fault::Case(said) => (StatusCode::INTERNAL_SERVER_ERROR, t.x("refusal_case"), t.said(&said)),
     };
     let page = RefusalPage { t, heading: heading.to_owned(), why };
     match page.render() {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use strandline_response::desk::{passkey_count, passkey_signature};
+use strandline_response::desk::{Said, passkey_count, passkey_signature};
 use strandline_response::{Algorithm, Passkey, PasskeyProblem, Registration, Responders, challenge, rp_id};
 
 use super::access::is_full;
@@ -192,5 +192,5 @@ pub fn note_count(visit: &Visit, signature: &str) {
 }
 
 fn unusable(problem: &PasskeyProblem) -> Fault {
-    Fault::Unusable(problem.to_string())
+    Fault::Refused(Said::from(problem))
 }

@@ -168,7 +168,11 @@ fn moved(visit: &Visit, target: &str) -> Result<Among, Fault> {
     let (preview, _) = visit.console.known_preview(&preview::trying(target, preview::verdict(word)?))?.ok_or(Fault::NotFound)?;
     let standing = |name: &str| Standing::ALL.into_iter().find(|standing| visit.query.text(name) == Some(standing.as_str())).ok_or(Fault::NotFound);
     let (before, after) = (standing("before")?, standing("after")?);
-    let says = if before == after { t.w("preview_cells_of", tier(t, before.as_str())) } else { t.w2("preview_from_to", tier(t, before.as_str()), tier(t, after.as_str())) };
+    let says = if before == after {
+        t.w("preview_cells_of", tier(t, before.as_str()))
+    } else {
+        t.w2("preview_from_to", tier(t, before.as_str()), tier(t, after.as_str()))
+    };
     // The id is one that a preview was made of.
     let query = format!("preview={target}&verdict={word}&before={}&after={}&", before.as_str(), after.as_str());
     Ok(Among { people: preview.movers((before, after)), says: format!("{}: {says}", preview::says(t, target, word)), query })

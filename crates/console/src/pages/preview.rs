@@ -119,7 +119,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
     let known = if runs.is_some() { None } else { visit.console.known_preview(&trying)? };
     let found = known.map(|(preview, is_current)| found(&preview, is_current, &trying, t));
     let failed = job.and_then(|progress| progress.end).and_then(|end| match end {
-        End::Failed(why) => Some(why),
+        End::Failed(why) => Some(t.said(&why)),
         End::Elsewhere => Some(t.x("work_elsewhere").to_owned()),
         End::CutShort => Some(t.x("work_cut_short").to_owned()),
         End::Done(_) => None,

@@ -78,7 +78,16 @@ fn intruder(span: &Interval, scale: &Scale, height: f64, t: &Texts, svg: &mut St
 fn ticks(scale: &Scale, zone: &Zone, height: f64, svg: &mut String) {
     for part in 0..=TICKS {
         let at = scale.0.from.plus_micros((scale.0.to.micros() - scale.0.from.micros()) / TICKS * part);
-        let (x, class) = (scale.x(at), if part == 0 { "start" } else if part == TICKS { "end" } else { "middle" });
+        let (x, class) = (
+            scale.x(at),
+            if part == 0 {
+                "start"
+            } else if part == TICKS {
+                "end"
+            } else {
+                "middle"
+            },
+        );
         let _ = write!(
             svg,
             "<line x1='{x:.1}' y1='24' x2='{x:.1}' y2='{:.1}' class='grid'/><text x='{x:.1}' y='16' class='axis {class}'>{}</text>",
@@ -90,7 +99,8 @@ fn ticks(scale: &Scale, zone: &Zone, height: f64, svg: &mut String) {
 
 fn lane(source: &SourceView, overview: &Overview, (top, scale): (f64, &Scale), t: &Texts, svg: &mut String) {
     let name = if source.source == source.system { source.source.clone() } else { format!("{} · {}", source.system, source.source) };
-    let _ = write!(svg, "<g><title>{}</title><text x='0' y='{:.1}' class='lane-name'>{}</text></g>", escape(&name), top + BAR - 2.0, escape(&shortened(&name, 26)));
+    let _ =
+        write!(svg, "<g><title>{}</title><text x='0' y='{:.1}' class='lane-name'>{}</text></g>", escape(&name), top + BAR - 2.0, escape(&shortened(&name, 26)));
     match source.span {
         Some(span) => {
             let (from, to) = (scale.x(span.from), scale.x(span.to));

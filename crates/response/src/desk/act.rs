@@ -15,6 +15,7 @@ use strandline_support::Way;
 
 use super::preview::state;
 use super::rights::allow;
+use super::said::Said;
 use super::signing::{Performed, Signed, with_signature};
 use crate::duties::DutyError;
 use crate::error::ResponseError;
@@ -126,7 +127,7 @@ pub struct Acted {
     /// Of words on letters: what they came to.
     pub letters: Option<LettersDecided>,
     /// What could not be done after the words were entered: they stand, and what follows from them is still to be made.
-    pub failed_after: Option<String>,
+    pub failed_after: Option<Said>,
 }
 
 /// Why an act was not done.
@@ -175,7 +176,7 @@ impl Response<'_> {
             Act::Letters(words) => match self.decide_letters(&words) {
                 Ok(decided) => letters = Some(decided),
                 // Signed and entered: to say that nothing was done would have it entered twice.
-                Err(error) if self.case.ledger().size() > before => failed_after = Some(error.to_string()),
+                Err(error) if self.case.ledger().size() > before => failed_after = Some(Said::from(&error)),
                 Err(error) => return Err(error.into()),
             },
             Act::ApproveLetters { round, why, second_from, looked_at } => {

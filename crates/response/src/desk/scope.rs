@@ -82,11 +82,7 @@ pub fn scope(settings: &Settings<'_>, role: Role, question: &Question) -> Result
     let count = |tiers: &BTreeMap<Certainty, BTreeSet<&str>>, tier| tiers.get(&tier).map_or(0, BTreeSet::len) as u64;
     let of = |(name, tiers): (&&str, &BTreeMap<Certainty, BTreeSet<&str>>)| CategoryCount {
         name: (*name).to_owned(),
-        tiers: Tiers {
-            confirmed: count(tiers, Certainty::Confirmed),
-            likely: count(tiers, Certainty::Likely),
-            possible: count(tiers, Certainty::Possible),
-        },
+        tiers: Tiers { confirmed: count(tiers, Certainty::Confirmed), likely: count(tiers, Certainty::Likely), possible: count(tiers, Certainty::Possible) },
     };
     let categories = by_category.iter().map(of).collect();
     Ok(Scoped { categories, people, cells })

@@ -14,6 +14,8 @@ const LETTER: u16 = 2159;
 const HEIGHT: u16 = 1120;
 /// From one line of the address to the next.
 const LINE: u16 = 48;
+/// Breadth of a letter, on the whole.
+const SIGN: u16 = 20;
 
 /// The picture; `lines` are what stands in the window, covered or not.
 pub fn envelope(window: &Window, sender: &str, lines: &[String], t: &Texts) -> String {
@@ -32,17 +34,42 @@ pub fn envelope(window: &Window, sender: &str, lines: &[String], t: &Texts) -> S
     }
     let left = address.left + 12;
     let _ = write!(svg, "<text x='{left}' y='{}' class='sender'>{}</text>", address.top + 24, escape(sender));
-    for (place, line) in (1_u16..).zip(lines) {
-        let _ = write!(svg, "<text x='{left}' y='{}' class='line'>{}</text>", address.top + 30 + place * LINE, escape(line));
+    // The printer breaks a long line, too.
+    let room = usize::from(address.right - left) / usize::from(SIGN);
+    for (place, line) in (1_u16..).zip(lines.iter().flat_map(|line| broken(line, room))) {
+        let _ = write!(svg, "<text x='{left}' y='{}' class='line'>{}</text>", address.top + 30 + place * LINE, escape(&line));
     }
     svg.push_str("</svg>");
     svg
+}
+
+/// A line in pieces that have room, as far as it has blanks to break at.
+fn broken(line: &str, room: usize) -> Vec<String> {
+    // Signs of Chinese and its like are as broad as two letters.
+    let breadth = |text: &str| text.chars().map(|sign| if sign > '\u{2e7f}' { 2 } else { 1 }).sum::<usize>();
+    let mut pieces: Vec<String> = Vec::new();
+    for word in line.split_whitespace() {
+        match pieces.last_mut() {
+            Some(piece) if breadth(piece) + 1 + breadth(word) <= room => {
+                piece.push(' ');
+                piece.push_str(word);
+            }
+            _ => pieces.push(word.to_owned()),
+        }
+    }
+    pieces
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::texts::Language;
+
+    #[test]
+    fn a_long_line_is_broken_and_keeps_its_words() {
+        assert_eq!(broken("Room 7, 1/F, 185 Invented Street", 20), ["Room 7, 1/F, 185", "Invented Street"]);
+        assert_eq!(broken("香港中環 虛構街一號", 10), ["香港中環", "虛構街一號"]);
+    }
 
     #[test]
     fn every_window_is_drawn_on_its_page_and_no_line_is_markup() {

@@ -36,7 +36,7 @@ fn a_preview_enters_nothing_and_is_cleared_when_killed_and_a_judgement_is_over_i
     let folder = TempDir::new().expect("a temporary folder");
     let (made, case) = (folder.path().join("made"), folder.path().join("case"));
     let text = |path: &Path| path.to_str().expect("temporary paths are UTF-8").to_owned();
-    check(&["drill", "--only-make", "--people", "60", "--days", "2", "--into", &text(&made)], 0, "");
+    check(&["drill", "--only-make", "--people", "200", "--days", "3", "--into", &text(&made)], 0, "");
     check(&["respond", "--estate", &text(&made.join("estate.toml")), "--evidence", &text(&made.join("evidence")), "--case", &text(&case)], 0, "");
     let name = text(&case);
     let trail: Value = serde_json::from_str(&check(&["--json", "trace", &name], 0, "")).expect("JSON");
@@ -69,6 +69,8 @@ fn a_preview_enters_nothing_and_is_cleared_when_killed_and_a_judgement_is_over_i
     check(&["trace", &name, "--pin", "session=nobody-of-ours", "--why", "x"], 0, "");
     check(&["trace", &name, "--strike", &link, "--why", "x", "--previewed", &state], 1, "has changed since the preview");
     check(&["trace", &name, "--no-pins", "--preview"], 0, "Nothing was entered");
+    // From nothing but that session there is no such link: the starting point is withdrawn again.
+    check(&["trace", &name, "--no-pins"], 0, &link);
     let again: Value = serde_json::from_str(&check(&["--json", "trace", &name, "--strike", &link, "--preview"], 0, "")).expect("JSON");
     check(&["trace", &name, "--strike", &link, "--why", "x", "--previewed", again["state"].as_str().expect("a state")], 0, "struck");
     check(&["verify", &name], 0, "sound");

@@ -371,7 +371,8 @@ pub fn seen(case: &Path) -> Overview {
 
 /// Runs `check` again and again until it holds.
 pub fn wait_for(what: &str, check: impl Fn() -> bool) {
-    for _ in 0..600 {
+    // Work runs whole stages, and other tests beside it: long enough that only what never comes is missed.
+    for _ in 0..3000 {
         if check() {
             return;
         }

@@ -559,7 +559,8 @@ fn a_target_that_is_down_slow_or_talks_nonsense_is_named_and_its_action_is_not_c
         assert!(told.contains(expected), "{told}");
         assert_eq!(world.directory.read(), untouched);
     }
-    let captured = || fs::read_to_string(world.folder.path().join("case/evidence/custody.json")).expect("a record").contains("plan-1/idp/1/evidence-account.json");
+    let captured =
+        || fs::read_to_string(world.folder.path().join("case/evidence/custody.json")).expect("a record").contains("plan-1/idp/1/evidence-account.json");
     assert!(!captured());
     fs::write(&program, RESPONDER).expect("the right one");
     world.apply("case", 1).expect("the same command goes on");

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strandline_model::time::Instant;
 use strandline_response::desk::{
-    self, AfterKill, Asking, Clocks, Given, LintLine, Mark, Overview, Preview, Said, Task, TaskDone, TaskNote, Trying, Turn, clocks, mark, overview, role_among, state_of,
+    self, AfterKill, Asking, Clocks, Given, LintLine, Mark, Overview, Preview, Said, Task, TaskDone, TaskNote, Trying, Turn, clocks, mark, overview,
+    role_among, state_of,
 };
 use strandline_response::notice::LawBook;
 use strandline_response::{DeskState, DutyError, Responders, ResponseError, Right, Role, Settings, Told, VerifyReport, responders};

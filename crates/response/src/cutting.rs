@@ -301,7 +301,8 @@ impl Response<'_> {
             return Err(CutError::TakenBack(stored.number).into());
         }
         // Of what was cut already, a target that was away or a killed run, the evidence is had or gone.
-        let open: Vec<usize> = (0..plan.actions.len()).filter(|at| matches!(steps.get(at), Some(CutStep::Planned | CutStep::Applying | CutStep::Failed))).collect();
+        let open: Vec<usize> =
+            (0..plan.actions.len()).filter(|at| matches!(steps.get(at), Some(CutStep::Planned | CutStep::Applying | CutStep::Failed))).collect();
         if !open.is_empty() {
             self.watcher.stage("capture");
             // A wave of its own: evidence that is late does not keep the doors waiting.

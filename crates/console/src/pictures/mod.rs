@@ -1,8 +1,8 @@
 //! Pictures, drawn here as SVG: patterns beside colours, a title and a description in each, and no style but by class.
 
 pub mod arrivals;
-pub mod envelope;
 pub mod coverage;
+pub mod envelope;
 pub mod lanes;
 pub mod swim;
 pub mod tide;

@@ -52,12 +52,7 @@ pub(super) fn keep(response: &mut Response<'_>, stored: &StoredWave, plan: &CutP
                 for piece in &capture.pieces {
                     let sha256 = seal(response, &piece.bytes)?;
                     if known.insert(sha256.clone()) {
-                        custody.push(artefact(
-                            &sha256,
-                            &format!("{}{}", folder(at), piece.name),
-                            piece.bytes.len(),
-                            &author,
-                        ));
+                        custody.push(artefact(&sha256, &format!("{}{}", folder(at), piece.name), piece.bytes.len(), &author));
                     }
                 }
                 for lost in &capture.lost {

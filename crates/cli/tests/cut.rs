@@ -464,6 +464,24 @@ fn a_plan_that_was_changed_or_is_of_another_case_is_not_applied() {
 }
 
 #[test]
+fn what_the_directorys_team_disabled_before_the_cut_stays_disabled_by_an_undo() {
+    if !python() {
+        return;
+    }
+    let world = World::new();
+    world.plan("case", "ann", None);
+    world.approve("case", 1);
+    let theirs = world.directory.read().replacen("yes", "no", 1);
+    fs::write(&world.directory.accounts, &theirs).expect("the team disables it");
+    world.apply("case", 1).expect("it stands already");
+    assert_eq!(world.effective("case"), ["A-ann"]);
+    let undone = world.with("case", "A. Chan", |response| response.undo_cut(Back::Newest, Force::No, &world.given())).expect("left");
+    assert!(undone[0].actions[0].said.as_deref().is_some_and(|said| said.contains("somebody else's hand")), "{undone:?}");
+    assert_eq!(world.directory.read(), theirs, "what they did is theirs to take back");
+    assert_eq!(world.effective("case"), [""; 0]);
+}
+
+#[test]
 fn evidence_of_a_cut_stands_in_the_vault_and_is_verified_there() {
     if !python() {
         return;
@@ -666,9 +684,12 @@ fn a_session_alone_is_cut_without_an_approval_where_the_estate_gave_it_beforehan
         assert_eq!((approval.needed, approval.beforehand.len()), (needed, 0), "{actions:?}");
     }
     world.refuses("case", 1, "0 of 1 approvals");
+    let approval = plan(&[at("store", everything())]);
+    assert_eq!(approval.ends, ["1 session, by user of ann at store"], "who approves is told how many");
     let approval = plan(&[at("store", session())]);
+    assert!(approval.ends.is_empty());
     assert_eq!((approval.needed, approval.beforehand), (0, vec!["Head at store: of 2 March".to_owned()]));
-    world.apply("case", 5).expect("applied");
+    world.apply("case", 6).expect("applied");
     assert_eq!(store.cli(&["EXISTS", "sess:abcdefgh01"]), "0");
     let case = world.folder.path().join("case");
     check(&["verify", text(&case)], 0, "sound");

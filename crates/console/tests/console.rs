@@ -1153,7 +1153,7 @@ fn other_machines_are_not_served_in_clear() {
         reader: None,
         memory_limit_bytes: 1 << 20,
         threads: 1,
-        law: strandline_response::notice::LawBook::default(),
+        law: LawBook::default(),
         given: Given::default(),
     };
     let error = strandline_console::serve(vec![options], SocketAddr::from(([0, 0, 0, 0], 0)), None, &mut |_| panic!("it listens")).unwrap_err();

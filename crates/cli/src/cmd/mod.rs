@@ -120,7 +120,7 @@ enum Command {
     /// Ask the case's tables anything, in SQL
     Sql(sql::Sql),
     /// The console: the case in a browser on this machine
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Check ledger, seals and tables of a case, offline
     Verify(verify::Verify),
     /// The organisation's description: draft one, check one

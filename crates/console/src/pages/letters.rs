@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use askama::Template;
 use strandline_model::letter::Channel;
 use strandline_model::letter_word::Reader;
-use strandline_response::desk::{LetterBatches, LintLine, Overview, mail_way, masked_letter, whole_letter};
+use strandline_response::desk::{LetterBatches, LintLine, Overview, Said, mail_way, masked_letter, whole_letter};
 use strandline_response::{PersonStatus, Right};
 
 use super::{Frame, frame, letter_state, zone};
-use crate::console::told;
 use crate::pictures::Zone;
 use crate::reply::{Fault, Reply};
 use crate::texts::{LETTER_LANGUAGES, Texts};
@@ -190,7 +189,7 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
             let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
             match mail_way(&settings, &visit.console.options.given.mail) {
                 Ok(way) => page.way = t.w(if way.is_sealed { "send_way_sealed" } else { "send_way" }, format!("{}:{}", way.host, way.port)),
-                Err(error) => page.no_way = Some(told(&error)),
+                Err(error) => page.no_way = Some(t.said(&Said::from(&error))),
             }
         }
         page.reports = status.reports.iter().map(|report| format!("{}: {}", report.data_subject, report.why)).collect();

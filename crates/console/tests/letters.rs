@@ -193,7 +193,7 @@ fn left(task: Task) -> Served {
     served_with(
         |_| Given::default(),
         |case| {
-            let note = TaskNote { task, by: "A. Chan".to_owned(), begun_at: now() };
+            let note = TaskNote { task: task.clone(), by: "A. Chan".to_owned(), begun_at: now() };
             let noted = note_task(case, &note).unwrap().unwrap();
             // A kill takes nothing away, and frees the lock.
             let file = case.join(format!("jobs/{}.json", task.word()));

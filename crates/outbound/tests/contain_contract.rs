@@ -134,7 +134,7 @@ fn evidence_that_takes_too_long_is_named_and_holds_nobody() {
     }];
     let hasty = strandline_outbound::contain::Manner { evidence: std::time::Duration::from_millis(300), ..manner() };
     let begun = std::time::Instant::now();
-    let captured = strandline_outbound::contain::Wave::new(&planned, &std::collections::BTreeMap::from([("slow".to_owned(), slow)]), &hasty).capture();
+    let captured = strandline_outbound::contain::Wave::new(&planned, &std::collections::BTreeMap::from([("slow".to_owned(), slow)]), &hasty).capture(&[0]);
     assert!(matches!(captured[&0], Err(ContainError::TooSlow { .. })));
     assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
 }

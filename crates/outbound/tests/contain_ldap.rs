@@ -65,7 +65,7 @@ fn evidence_is_of_everybody_who_is_cut_off_and_who_is_spared_is_spared_by_any_of
     let actions = ["ann", "bob"].map(|account| servers::action("ldap", lock(account)));
     let reaches = BTreeMap::from([("ldap".to_owned(), reach.clone())]);
     let planned = strandline_outbound::contain::plan(&actions, &reaches, &manner(), &mut || [7; 32]).unwrap();
-    let captured = strandline_outbound::contain::Wave::new(&planned, &reaches, &manner()).capture();
+    let captured = strandline_outbound::contain::Wave::new(&planned, &reaches, &manner()).capture(&[0, 1]);
     let of = |at: usize| String::from_utf8_lossy(&captured[&at].as_ref().unwrap().pieces[0].bytes).into_owned();
     assert!(of(0).contains("uid=ann") && of(1).contains("uid=bob"), "the second account's entry is evidence, too");
     for spared in ["UID=ann,dc=x", "ann", "LAB\\ann", "ann@lab.example"] {

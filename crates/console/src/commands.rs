@@ -34,10 +34,11 @@ enum To {
 
 const ALWAYS: Condition = |_| true;
 const HAS_TRAIL: Condition = |overview| !overview.path.steps.is_empty();
+const HAS_FOOTHOLDS: Condition = |overview| !overview.containment.footholds.is_empty();
 const HAS_LETTERS: Condition = |overview| overview.letters.is_some();
 
 /// Every command that needs nothing said: its name among the texts, what it takes, when there is anything to do, and where.
-const ALL: [(&str, Right, Condition, To); 19] = [
+const ALL: [(&str, Right, Condition, To); 25] = [
     ("do_renew", Right::Decide, |overview| overview.needs.iter().any(|need| matches!(need, Need::Renew { .. })), To::Work("renew")),
     ("do_judge", Right::Decide, |overview| !overview.path.links.is_empty() || !overview.path.detections.is_empty(), To::Page("/path#links")),
     ("do_pin", Right::Decide, ALWAYS, To::Page("/path#pins")),
@@ -51,8 +52,14 @@ const ALL: [(&str, Right, Condition, To); 19] = [
     ("do_letters", Right::Letters, HAS_LETTERS, To::Page("/letters")),
     ("do_lint", Right::Letters, HAS_LETTERS, To::Work("lint")),
     ("do_rehearse", Right::Letters, HAS_LETTERS, To::Work("rehearse")),
+    ("do_print", Right::Letters, HAS_LETTERS, To::Work("print")),
+    ("do_send", Right::Letters, HAS_LETTERS, To::Page("/letters")),
+    ("do_publish", Right::Letters, HAS_LETTERS, To::Work("publish")),
+    ("do_collect", Right::Desk, HAS_LETTERS, To::Work("collect")),
     ("do_approve", Right::Approve, |overview| overview.needs.iter().any(|need| matches!(need, Need::Approval { .. })), To::Page("/letters")),
-    ("do_approve_cut", Right::Approve, |overview| !overview.containment.footholds.is_empty(), To::Page("/contain")),
+    ("do_approve_cut", Right::Approve, HAS_FOOTHOLDS, To::Page("/contain")),
+    ("do_cut", Right::Decide, HAS_FOOTHOLDS, To::Page("/contain")),
+    ("do_verify_cuts", Right::Decide, HAS_FOOTHOLDS, To::Work("verify_cuts")),
     ("do_verify", Right::Check, ALWAYS, To::Work("verify")),
     ("do_checkpoint", Right::SeeCase, ALWAYS, To::Page("/ledger/checkpoint")),
     ("do_admit", Right::Admit, ALWAYS, To::Page("/access")),

@@ -1,25 +1,23 @@
 //! The console through the binary, killed while letters go: what was sent is sent once, what was not goes on, and somebody is told.
 
+mod servers;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use servers::text;
 use tempfile::TempDir;
 
 /// Connections that the program sends by: so many letters can be uncertain after a kill.
 const CONNECTIONS: usize = 2;
 
-fn text(path: &Path) -> &str {
-    path.to_str().expect("temporary paths are UTF-8")
-}
-
 fn run(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_strandline")).args(arguments).output().expect("the binary runs");
+    let output = servers::strandline(arguments);
     assert!(output.status.success(), "{arguments:?}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -34,49 +32,6 @@ fn new_case(folder: &TempDir) -> PathBuf {
         run(&["--responder", name, "notify", text(&case), "approve"]);
     }
     case
-}
-
-/// Who was written to, each time that the server took a letter.
-type Taken = Arc<Mutex<Vec<String>>>;
-
-/// A mail server of a few lines, which takes its time.
-fn mail_server() -> (u16, Taken) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (port, taken) = (listener.local_addr().expect("an address").port(), Taken::default());
-    let kept = Arc::clone(&taken);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let taken = Arc::clone(&kept);
-            std::thread::spawn(move || take_mail(stream, &taken));
-        }
-    });
-    (port, taken)
-}
-
-fn take_mail(stream: TcpStream, taken: &Mutex<Vec<String>>) -> Option<()> {
-    let (mut lines, mut stream) = (BufReader::new(stream.try_clone().ok()?).lines(), stream);
-    stream.write_all(b"220 test\r\n").ok()?;
-    let mut to = String::new();
-    while let Some(Ok(line)) = lines.next() {
-        let answer = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
-            "RCPT" => {
-                to = line;
-                "250 ok"
-            }
-            "DATA" => {
-                stream.write_all(b"354 go on\r\n").ok()?;
-                while lines.next()?.ok()? != "." {}
-                taken.lock().expect("no panic").push(to.clone());
-                // Between this and the answer a kill leaves a letter uncertain.
-                std::thread::sleep(Duration::from_millis(40));
-                "250 taken"
-            }
-            "QUIT" => "221 bye",
-            _ => "250 ok",
-        };
-        stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
-    }
-    Some(())
 }
 
 /// A console of its own process, and somebody in it.
@@ -157,7 +112,7 @@ fn counts(case: &Path) -> BTreeMap<String, u64> {
 fn letters_go_on_after_a_kill_each_once_and_somebody_is_told() {
     let folder = TempDir::new().expect("a temporary folder");
     let case = new_case(&folder);
-    let (port, taken) = mail_server();
+    let (port, taken) = servers::start_slow_server(Duration::from_millis(40));
     let number = || taken.lock().expect("no panic").len();
     let mails = {
         let console = Console::new(&case, port);
@@ -178,7 +133,7 @@ fn letters_go_on_after_a_kill_each_once_and_somebody_is_told() {
     drop(console);
     let sent = taken.lock().expect("no panic").clone();
     let mut times: BTreeMap<&String, u32> = BTreeMap::new();
-    sent.iter().for_each(|to| *times.entry(to).or_default() += 1);
+    sent.iter().for_each(|mail| *times.entry(&mail.recipient).or_default() += 1);
     assert!(times.values().all(|times| *times == 1), "somebody got two");
     let counts = counts(&case);
     let count = |state: &str| counts.get(state).copied().unwrap_or(0) as usize;

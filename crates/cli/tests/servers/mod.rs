@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A letter as the server took it.
 #[derive(Clone)]
@@ -28,11 +29,20 @@ pub type Grudge = Arc<Mutex<String>>;
 
 /// Starts it: its port, and what it takes. Addresses beyond ASCII are taken too.
 pub fn start_server() -> (u16, Taken) {
-    start_server_with(&Grudge::default())
+    start(&Grudge::default(), Duration::ZERO)
 }
 
 /// Starts one that refuses every second recipient with these words.
 pub fn start_server_with(grudge: &Grudge) -> (u16, Taken) {
+    start(grudge, Duration::ZERO)
+}
+
+/// Starts one that takes its time between a letter and its answer: a kill in between leaves that letter uncertain.
+pub fn start_slow_server(pause: Duration) -> (u16, Taken) {
+    start(&Grudge::default(), pause)
+}
+
+fn start(grudge: &Grudge, pause: Duration) -> (u16, Taken) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let taken = Taken::default();
@@ -40,13 +50,13 @@ pub fn start_server_with(grudge: &Grudge) -> (u16, Taken) {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (taken, grudge, asked) = (Arc::clone(&shared), Arc::clone(&grudge), Arc::clone(&asked));
-            std::thread::spawn(move || converse(&stream, &taken, &grudge, &asked));
+            std::thread::spawn(move || converse(&stream, &taken, (&grudge, pause), &asked));
         }
     });
     (port, taken)
 }
 
-fn converse(mut stream: &TcpStream, taken: &Taken, grudge: &Grudge, asked: &AtomicUsize) -> Option<()> {
+fn converse(mut stream: &TcpStream, taken: &Taken, (grudge, pause): (&Grudge, Duration), asked: &AtomicUsize) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     let (mut return_path, mut recipient) = (String::new(), String::new());
     stream.write_all(b"220 test\r\n").ok()?;
@@ -80,6 +90,7 @@ fn converse(mut stream: &TcpStream, taken: &Taken, grudge: &Grudge, asked: &Atom
                     message.push('\n');
                 }
                 taken.lock().ok()?.push(TakenMail { return_path: return_path.clone(), recipient: recipient.clone(), message });
+                std::thread::sleep(pause);
                 "250 taken"
             }
             _ => "250 ok",

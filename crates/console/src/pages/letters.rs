@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 use strandline_model::letter::Channel;
 use strandline_model::letter_word::Reader;
-use strandline_response::desk::{LetterBatches, LintLine, Overview, Said, mail_way, masked_letter, whole_letter};
+use strandline_response::desk::{LetterBatches, LettersOverview, LintLine, Overview, Said, mail_way, masked_letter, whole_letter};
 use strandline_response::{PersonStatus, Right};
 
 use super::{Frame, frame, letter_state, zone};
@@ -147,12 +147,21 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
         can_post: visit.console.options.given.post.is_some(),
     };
     if let Some(letters) = &overview.letters {
+        page.fill(visit, &overview, letters)?;
+    }
+    Ok(Reply::Page(page.render()?))
+}
+
+impl LettersPage<'_> {
+    /// What is said of letters, once there are any.
+    fn fill(&mut self, visit: &Visit, overview: &Overview, letters: &LettersOverview) -> Result<(), Fault> {
+        let t = visit.t();
         let (status, approval) = (&letters.status, &letters.status.approval);
         let most = status.counts.values().max().copied().unwrap_or(1).max(1);
-        page.has_letters = true;
-        page.is_current = letters.is_current;
-        page.round = letters.round;
-        page.states = status
+        self.has_letters = true;
+        self.is_current = letters.is_current;
+        self.round = letters.round;
+        self.states = status
             .counts
             .iter()
             .map(|(state, count)| StateLine {
@@ -162,14 +171,35 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
                 width: (count * 240 / most).max(2),
             })
             .collect();
-        page.letters = t.n(approval.letters);
-        page.approvals = t.w2("letters_approvals", approval.have, approval.needed);
-        page.approved_by = approval.approved_by.join(", ");
-        page.is_enough = approval.is_enough();
-        page.plan = approval.plan_sha256.clone();
+        self.letters = t.n(approval.letters);
+        self.approvals = t.w2("letters_approvals", approval.have, approval.needed);
+        self.approved_by = approval.approved_by.join(", ");
+        self.is_enough = approval.is_enough();
+        self.plan = approval.plan_sha256.clone();
+        self.fill_held(letters, overview, t);
+        let batches = &letters.batches;
+        let waiting = |channel: Channel| batches.by_channel.get(channel.as_str()).map(|people| t.n(people.len() as u64));
+        (self.to_mail, self.to_post) = (waiting(Channel::Email), waiting(Channel::Post));
+        self.again = [&batches.other_channel, &batches.send_again].map(|people| (!people.is_empty()).then(|| t.n(people.len() as u64)));
+        self.batches = batch_lines(batches, t);
+        self.templates = template_lines(batches, t);
+        if visit.may(Right::Letters) {
+            let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
+            match mail_way(&settings, &visit.console.options.given.mail) {
+                Ok(way) => self.way = t.w(if way.is_sealed { "send_way_sealed" } else { "send_way" }, format!("{}:{}", way.host, way.port)),
+                Err(error) => self.no_way = Some(t.said(&Said::from(&error))),
+            }
+        }
+        self.reports = status.reports.iter().map(|report| format!("{}: {}", report.data_subject, report.why)).collect();
+        Ok(())
+    }
+
+    /// Who is held and why, and a letter to look at.
+    fn fill_held(&mut self, letters: &LettersOverview, overview: &Overview, t: &Texts) {
+        let status = &letters.status;
         let held: Vec<_> = status.people.iter().filter(|person| person.state == "held").collect();
-        page.held_rest = (held.len() > HELD_SHOWN).then(|| t.w("more_rows", t.n((held.len() - HELD_SHOWN) as u64)));
-        page.held = held
+        self.held_rest = (held.len() > HELD_SHOWN).then(|| t.w("more_rows", t.n((held.len() - HELD_SHOWN) as u64)));
+        self.held = held
             .into_iter()
             .take(HELD_SHOWN)
             .filter_map(|person| {
@@ -178,23 +208,8 @@ pub fn page(visit: &Visit) -> Result<Reply, Fault> {
             })
             .collect();
         let first = status.people.iter().find(|person| person.state != "held").and_then(|person| overview.person_of_key(&person.data_subject));
-        page.sample = first.map(|row| row.handle.clone());
-        let batches = &letters.batches;
-        let waiting = |channel: Channel| batches.by_channel.get(channel.as_str()).map(|people| t.n(people.len() as u64));
-        (page.to_mail, page.to_post) = (waiting(Channel::Email), waiting(Channel::Post));
-        page.again = [&batches.other_channel, &batches.send_again].map(|people| (!people.is_empty()).then(|| t.n(people.len() as u64)));
-        page.batches = batch_lines(batches, t);
-        page.templates = template_lines(batches, t);
-        if visit.may(Right::Letters) {
-            let settings = visit.console.settings(&visit.session()?.who.name, &visit.console.options.now);
-            match mail_way(&settings, &visit.console.options.given.mail) {
-                Ok(way) => page.way = t.w(if way.is_sealed { "send_way_sealed" } else { "send_way" }, format!("{}:{}", way.host, way.port)),
-                Err(error) => page.no_way = Some(t.said(&Said::from(&error))),
-            }
-        }
-        page.reports = status.reports.iter().map(|report| format!("{}: {}", report.data_subject, report.why)).collect();
+        self.sample = first.map(|row| row.handle.clone());
     }
-    Ok(Reply::Page(page.render()?))
 }
 
 /// Letters in the lots that they go in. The order is that in which somebody works them off.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use strandline_model::time::{Instant, Interval};
+use strandline_model::time::Interval;
 use strandline_response::desk::{Overview, SourceView};
 
-use super::{Zone, escape, shortened};
+use super::{TimeScale, Zone, escape, shortened};
 use crate::texts::Texts;
 
 const WIDTH: f64 = 1040.0;
@@ -18,31 +18,13 @@ const BAR: f64 = 16.0;
 const INTRUDER: f64 = 5.0;
 /// A hole is seen however short it is.
 const HOLE_AT_LEAST: f64 = 4.0;
-const TICKS: i64 = 5;
-
-struct Scale(Interval);
-
-impl Scale {
-    /// All that is covered, missing or done; a gap without an end is drawn to the edge.
-    fn of(overview: &Overview) -> Option<Self> {
-        let evidence = &overview.evidence;
-        let known = evidence.sources.iter().filter_map(|source| source.span).chain(evidence.intruder);
-        let span = known.reduce(|a, b| a.hull(&b))?;
-        let margin = ((span.to.micros() - span.from.micros()) / 60).max(1_000_000);
-        Some(Self(Interval { from: span.from.plus_micros(-margin), to: span.to.plus_micros(margin) }))
-    }
-
-    fn x(&self, at: Instant) -> f64 {
-        let whole = (self.0.to.micros() as f64 - self.0.from.micros() as f64).max(1.0);
-        let share = (at.micros() as f64 - self.0.from.micros() as f64) / whole;
-        LEFT + share.clamp(0.0, 1.0) * (RIGHT - LEFT)
-    }
-}
 
 /// The picture; none where nothing was read.
 pub fn coverage(overview: &Overview, zone: &Zone, t: &Texts) -> Option<String> {
-    let scale = Scale::of(overview)?;
     let sources = &overview.evidence.sources;
+    // A gap without an end is drawn to the edge.
+    let span = sources.iter().filter_map(|source| source.span).chain(overview.evidence.intruder).reduce(|a, b| a.hull(&b))?;
+    let scale = TimeScale::new(span, 60, (LEFT, RIGHT));
     let height = TOP + LANE * sources.len() as f64 + 26.0;
     let mut svg = format!(
         "<svg viewBox='0 0 {WIDTH} {height:.0}' class='coverage' role='group' aria-labelledby='coverage-title coverage-desc'>\
@@ -62,7 +44,7 @@ pub fn coverage(overview: &Overview, zone: &Zone, t: &Texts) -> Option<String> {
 }
 
 /// The intruder's time, over all logs.
-fn intruder(span: &Interval, scale: &Scale, height: f64, t: &Texts, svg: &mut String) {
+fn intruder(span: &Interval, scale: &TimeScale, height: f64, t: &Texts, svg: &mut String) {
     let (from, to) = (scale.x(span.from), scale.x(span.to));
     let width = (to - from).max(3.0);
     let _ = write!(
@@ -75,19 +57,8 @@ fn intruder(span: &Interval, scale: &Scale, height: f64, t: &Texts, svg: &mut St
     );
 }
 
-fn ticks(scale: &Scale, zone: &Zone, height: f64, svg: &mut String) {
-    for part in 0..=TICKS {
-        let at = scale.0.from.plus_micros((scale.0.to.micros() - scale.0.from.micros()) / TICKS * part);
-        let (x, class) = (
-            scale.x(at),
-            if part == 0 {
-                "start"
-            } else if part == TICKS {
-                "end"
-            } else {
-                "middle"
-            },
-        );
+fn ticks(scale: &TimeScale, zone: &Zone, height: f64, svg: &mut String) {
+    for (x, at, class) in scale.ticks() {
         let _ = write!(
             svg,
             "<line x1='{x:.1}' y1='24' x2='{x:.1}' y2='{:.1}' class='grid'/><text x='{x:.1}' y='16' class='axis {class}'>{}</text>",
@@ -97,7 +68,7 @@ fn ticks(scale: &Scale, zone: &Zone, height: f64, svg: &mut String) {
     }
 }
 
-fn lane(source: &SourceView, overview: &Overview, (top, scale): (f64, &Scale), t: &Texts, svg: &mut String) {
+fn lane(source: &SourceView, overview: &Overview, (top, scale): (f64, &TimeScale), t: &Texts, svg: &mut String) {
     let name = if source.source == source.system { source.source.clone() } else { format!("{} · {}", source.system, source.source) };
     let _ =
         write!(svg, "<g><title>{}</title><text x='0' y='{:.1}' class='lane-name'>{}</text></g>", escape(&name), top + BAR - 2.0, escape(&shortened(&name, 26)));

@@ -10,7 +10,7 @@ pub mod tide;
 use std::fmt::Write;
 
 use jiff::tz::TimeZone;
-use strandline_model::time::Instant;
+use strandline_model::time::{Instant, Interval};
 use strandline_response::Tiers;
 pub use strandline_response::desk::escape;
 
@@ -44,6 +44,46 @@ impl Zone {
     /// `24 Nov 03:12`, for places where the year is known.
     pub fn short(&self, at: Instant) -> String {
         self.show(at, "%m-%d %H:%M")
+    }
+}
+
+/// Ticks of an axis of time, less one.
+const TICKS: i64 = 5;
+
+/// A time over a width of a picture.
+pub struct TimeScale {
+    /// What it shows, with a margin on both sides.
+    pub over: Interval,
+    left: f64,
+    right: f64,
+}
+
+impl TimeScale {
+    /// Of a time, with a margin of this part of it, between two places.
+    pub fn new(span: Interval, part: i64, (left, right): (f64, f64)) -> Self {
+        let margin = (span.to.micros().saturating_sub(span.from.micros()) / part).max(1_000_000);
+        Self { over: Interval { from: span.from.plus_micros(-margin), to: span.to.plus_micros(margin) }, left, right }
+    }
+
+    /// Where an instant stands; the nearer end of one that is outside.
+    pub fn x(&self, at: Instant) -> f64 {
+        let whole = (self.over.to.micros() as f64 - self.over.from.micros() as f64).max(1.0);
+        let share = (at.micros() as f64 - self.over.from.micros() as f64) / whole;
+        self.left + share.clamp(0.0, 1.0) * (self.right - self.left)
+    }
+
+    /// Instants to write beside it: where each stands, and by which class of its text.
+    pub fn ticks(&self) -> impl Iterator<Item = (f64, Instant, &'static str)> {
+        let step = self.over.to.micros().saturating_sub(self.over.from.micros()) / TICKS;
+        (0..=TICKS).map(move |part| {
+            let at = self.over.from.plus_micros(step * part);
+            let class = match part {
+                0 => "start",
+                TICKS => "end",
+                _ => "middle",
+            };
+            (self.x(at), at, class)
+        })
     }
 }
 

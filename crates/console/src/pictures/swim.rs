@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use strandline_model::time::{Instant, Interval};
+use strandline_model::time::Interval;
 use strandline_response::desk::Overview;
 
-use super::{Zone, escape, shortened};
+use super::{TimeScale, Zone, escape, shortened};
 use crate::texts::Texts;
 
 const WIDTH: f64 = 1040.0;
@@ -16,22 +16,12 @@ const TOP: f64 = 28.0;
 /// Ticks of one lane; more would be one bar.
 const TICKS_LIMIT: usize = 400;
 
-struct Scale(Interval);
-
-impl Scale {
-    fn x(&self, at: Instant) -> f64 {
-        let share = (at.micros() - self.0.from.micros()) as f64 / (self.0.to.micros() - self.0.from.micros()).max(1) as f64;
-        LEFT + share.clamp(0.0, 1.0) * (RIGHT - LEFT)
-    }
-}
-
 /// The picture; none where nothing happened.
 pub fn swim(overview: &Overview, zone: &Zone, t: &Texts) -> Option<String> {
     let path = &overview.path;
     let spans = path.steps.iter().map(|step| (step.first, step.last)).chain(path.detections.iter().map(|d| (d.first, d.last)));
     let span = spans.map(|(from, to)| Interval { from, to }).reduce(|a, b| a.hull(&b))?;
-    let margin = ((span.to.micros() - span.from.micros()) / 40).max(1_000_000);
-    let scale = Scale(Interval { from: span.from.plus_micros(-margin), to: span.to.plus_micros(margin) });
+    let scale = TimeScale::new(span, 40, (LEFT, RIGHT));
     let mut systems: Vec<&str> = Vec::new();
     let named = path.steps.iter().map(|s| &s.system).chain(path.detections.iter().map(|d| &d.system)).chain(overview.coverage.gaps.iter().map(|g| &g.system));
     for system in named {
@@ -52,17 +42,8 @@ pub fn swim(overview: &Overview, zone: &Zone, t: &Texts) -> Option<String> {
     Some(svg)
 }
 
-fn ticks(scale: &Scale, zone: &Zone, height: f64, svg: &mut String) {
-    for part in 0..=5 {
-        let at = scale.0.from.plus_micros((scale.0.to.micros() - scale.0.from.micros()) / 5 * part);
-        let x = scale.x(at);
-        let class = if part == 0 {
-            "start"
-        } else if part == 5 {
-            "end"
-        } else {
-            "middle"
-        };
+fn ticks(scale: &TimeScale, zone: &Zone, height: f64, svg: &mut String) {
+    for (x, at, class) in scale.ticks() {
         let _ = write!(
             svg,
             "<line x1='{x:.1}' y1='{TOP}' x2='{x:.1}' y2='{:.1}' class='grid'/><text x='{x:.1}' y='{:.1}' class='axis {class}'>{}</text>",
@@ -73,7 +54,7 @@ fn ticks(scale: &Scale, zone: &Zone, height: f64, svg: &mut String) {
     }
 }
 
-fn lane(overview: &Overview, system: &str, top: f64, scale: &Scale, svg: &mut String) {
+fn lane(overview: &Overview, system: &str, top: f64, scale: &TimeScale, svg: &mut String) {
     let middle = top + LANE / 2.0;
     let _ = write!(
         svg,
@@ -83,7 +64,7 @@ fn lane(overview: &Overview, system: &str, top: f64, scale: &Scale, svg: &mut St
         middle - 4.0,
         RIGHT - LEFT
     );
-    let within = |span: &Interval| span.to >= scale.0.from && span.from <= scale.0.to;
+    let within = |span: &Interval| span.to >= scale.over.from && span.from <= scale.over.to;
     for gap in overview.coverage.gaps.iter().filter(|gap| gap.system == system && within(&gap.interval)) {
         let (from, to) = (scale.x(gap.interval.from), scale.x(gap.interval.to));
         let _ = write!(

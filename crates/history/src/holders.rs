@@ -12,7 +12,7 @@ use strandline_model::estate::Table as DescribedTable;
 use crate::cells::{Life, ROW_IN_DOUBT, RowDoubt, batch};
 use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::rebuild::interval;
-use crate::roll::Versions;
+use crate::roll::{Versions, first_moment};
 use crate::store::{StoredDatabase, StoredTable};
 use crate::value::Value;
 
@@ -70,7 +70,7 @@ pub(crate) struct Holders<'h> {
     numbers: HashMap<Box<[u32]>, u32>,
 }
 
-/// Who holds what a text stands for, and when.
+/// Who holds what a text stands for, and when, in moments.
 #[derive(Default)]
 struct Links {
     by_text: HashMap<String, Vec<Stretch>>,
@@ -78,6 +78,8 @@ struct Links {
     open: Vec<(i64, i64)>,
     /// When there may have been links that nobody knows of texts that have none.
     unheld: Vec<(i64, i64)>,
+    /// When any link that is known may have been another's, or not there.
+    shaken: Vec<(i64, i64)>,
 }
 
 impl Links {
@@ -190,7 +192,9 @@ impl<'h> Holders<'h> {
         owned.doubts = theirs.iter().map(|d| TableDoubt { open: Open::People, reason: DoubtReason::Holder, ..*d }).collect();
         owned.doubts.dedup();
         let mut links = self.links(other, to);
-        let spans = theirs.iter().map(|doubt| (doubt.from, doubt.to));
+        let span = |doubt: &TableDoubt| (first_moment(doubt.from), first_moment(doubt.to));
+        links.shaken = theirs.iter().filter(|doubt| doubt.open == Open::Rows).map(span).collect();
+        let spans = theirs.iter().map(span);
         // Where a text has one link at most, one that is known leaves no room for another.
         if self.stored.tables[other].unique_keys.iter().any(|key| *key == [to]) {
             links.unheld.extend(spans)
@@ -236,7 +240,7 @@ impl<'h> Holders<'h> {
     fn stretches(&mut self, life: Life, text: Option<&str>, links: &Links) -> Vec<Stretch> {
         let none: Vec<Stretch> = Vec::new();
         let found = text.and_then(|t| links.by_text.get(t)).unwrap_or(&none);
-        if let ([one], true) = (found.as_slice(), links.open.is_empty())
+        if let ([one], true) = (found.as_slice(), links.open.is_empty() && links.shaken.is_empty())
             && one.from <= life.from
             && life.to <= one.to
         {
@@ -246,7 +250,7 @@ impl<'h> Holders<'h> {
         let inside = |moment: &i64| life.from < *moment && *moment < life.to;
         cuts.extend(found.iter().flat_map(|s| [s.from, s.to]).filter(inside));
         if text.is_some() {
-            cuts.extend(links.open.iter().chain(&links.unheld).flat_map(|(from, to)| [*from, *to]).filter(inside));
+            cuts.extend(links.open.iter().chain(&links.unheld).chain(&links.shaken).flat_map(|(from, to)| [*from, *to]).filter(inside));
         }
         let cuts: Vec<i64> = cuts.into_iter().take(HOLDERS).chain([life.to]).collect();
         let mut stretches: Vec<Stretch> = Vec::new();
@@ -255,7 +259,9 @@ impl<'h> Holders<'h> {
             let covers = |(from, to): &(i64, i64)| *from <= pair[0] && pair[1] <= *to;
             let is_there = there.clone().next().is_some();
             let is_unheld = !is_there && links.unheld.iter().any(covers);
-            let doubt = there.clone().fold(RowDoubt::NONE, |doubt, s| doubt.and(s.doubt));
+            let is_shaken = is_there && links.shaken.iter().any(covers);
+            let of_table = if is_shaken { RowDoubt::MAYBE } else { RowDoubt::NONE };
+            let doubt = there.clone().fold(of_table, |doubt, s| doubt.and(s.doubt));
             let gone = text.filter(|_| !is_there).and_then(|text| links.orphaned(text, pair[0], found));
             let mut people: BTreeSet<u32> = there.filter_map(|s| s.holder).chain(gone).flat_map(|h| self.members(h)).collect();
             if text.is_some() && (is_unheld || links.open.iter().any(covers)) {

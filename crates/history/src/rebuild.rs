@@ -18,7 +18,7 @@ use crate::paths::Zones;
 use crate::roll::{Columns, Direction, SLOTS, Versions, micros};
 use crate::routines::Routines;
 use crate::store::{ForeignKey, KeyAction, RowSecurity, StoredDatabase, StoredTable};
-use crate::transactions::{Effect, Effects};
+use crate::transactions::{Effect, Effects, OwnEffect};
 use crate::triggers::{Besides, Event, Trigger, besides, created, triggers_of};
 use crate::value::Value;
 use crate::views::Views;
@@ -290,8 +290,14 @@ impl<'r, 't> Roller<'r, 't> {
             self.carried.push(Carried { statement, parameters, at, owner, end });
         }
         if let Some(owner) = write.owner {
-            let stayed = !matches!(write.end, End::Undone(_));
-            self.effects.own.insert((owner.connection, owner.write), (at, stayed));
+            let tables: Box<[u32]> = self.touched.iter().filter_map(|table| u32::try_from(*table).ok()).collect();
+            if write.end == End::Unsure && write.is_loose {
+                for table in &tables {
+                    let began = self.effects.loose.entry((owner.connection, *table)).or_insert(write.time);
+                    *began = write.time.min(*began);
+                }
+            }
+            self.effects.own.insert((owner.connection, owner.write), OwnEffect { at, end: write.end, tables });
         }
         if !matches!(write.end, End::Undone(_)) {
             self.effects.ordered.extend(write.order.as_ref().map(|place| (**place, at)));
@@ -746,11 +752,16 @@ mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
     use proptest::prelude::*;
+    use strandline_model::event::{Activity, Class, Event, EventBatchBuilder, RecordKind};
+    use strandline_model::evidence::{ArtefactId, EventRef};
+    use strandline_model::time::Instant;
 
     use super::*;
     use crate::holders::SOMEBODY;
+    use crate::interest::Interest;
     use crate::roll::moment;
     use crate::store::{Attached, AttachedKind, Column, ColumnDefault, StoredFunction, StoredView};
+    use crate::transactions::{Otherwise, Place, Reader};
     use crate::value::ColumnKind;
 
     /// Microseconds of a tick of the log's clock.
@@ -794,6 +805,7 @@ mod tests {
             role: None,
             session: None,
             is_lost: false,
+            is_loose: false,
         }
     }
 
@@ -1006,39 +1018,60 @@ mod tests {
         check(KeyAction::Cascade, "DELETE FROM s.t WHERE v = 1", &[(7, 1, true), (8, 2, true)]);
     }
 
-    #[test]
-    fn a_row_keeps_its_person_when_what_it_refers_to_is_gone() {
-        let described = |more: &str| -> DescribedTable { toml::from_str(&format!("database = \"d\"\ncategories = {{}}\n{more}")).expect("it is right") };
+    fn described(more: &str) -> DescribedTable {
+        toml::from_str(&format!("database = \"d\"\ncategories = {{}}\n{more}")).expect("it is right")
+    }
+
+    /// Rows of a table that refer to `s.t`, which says whose they are, by a dump of some moment: number, holder, and whether that is sure,
+    /// before and after the writes of the moment 10.
+    fn held(lines: &[(i64, Option<i64>)], statement: &str, snapshot_time: i64) -> [Vec<(i64, Option<u32>, bool)>; 2] {
         let parent = described("name = \"s.t\"\nsubject_key = \"v\"");
         let child = described("name = \"s.c\"\nsubject_via = { column = \"t\", table = \"s.t\", to_column = \"k\" }");
         let mut dump = stored(&State::from([(1, 11), (2, 12)]));
         let column = |name: &str| Column::new(name.into(), ColumnKind::BigInt, ColumnDefault::Null);
-        let mut lines = StoredTable::new("s".into(), "c".into(), vec![column("i"), column("t")]);
-        [(6, 0), (7, 1), (8, 2), (9, 5)].iter().for_each(|(i, t)| lines.push_row(&[Value::Int(*i), Value::Int(*t)], true));
-        lines.push_row(&[Value::Int(10), Value::Null], true);
-        lines.close_batch();
-        dump.add_table(lines);
-        let writes = [Write { tick: 1, ..write(10, "DELETE FROM s.t WHERE k = 1", 1) }];
+        let mut table = StoredTable::new("s".into(), "c".into(), vec![column("i"), column("t")]);
+        lines.iter().for_each(|(i, t)| table.push_row(&[Value::Int(*i), t.map_or(Value::Null, Value::Int)], true));
+        table.close_batch();
+        dump.add_table(table);
+        let writes = [Write { tick: 1, ..write(10, statement, 1) }];
         let described = [Some(&parent), Some(&child)];
-        let history = rebuild(&dump, &described, &writes).run(&mut |key| key.parse().expect("a number"));
-        let holders = |at: i64| -> Vec<(i64, Option<u32>)> {
+        let history = Rebuild { snapshot_time, ..rebuild(&dump, &described, &writes) }.run(&mut |key| key.parse().expect("a number"));
+        [5, 20].map(|at| {
             let mut found = Vec::new();
             for batch in &history.tables[1].batches {
                 let number = |column: usize| batch.column(column).as_primitive::<Int64Type>();
                 let subjects = batch.column(2).as_primitive::<UInt32Type>();
-                let is_there = |row: &usize| number(3).value(*row) <= at && at < number(4).value(*row);
-                found.extend((0..batch.num_rows()).filter(is_there).map(|row| (number(0).value(row), subjects.is_valid(row).then(|| subjects.value(row)))));
+                let in_doubt = batch.column(5).as_primitive::<UInt64Type>();
+                let is_there = |row: &usize| number(3).value(*row) <= moment(at) && moment(at) < number(4).value(*row);
+                let holder = |row: usize| subjects.is_valid(row).then(|| subjects.value(row));
+                found.extend((0..batch.num_rows()).filter(is_there).map(|row| (number(0).value(row), holder(row), in_doubt.value(row) == 0)));
             }
             found
-        };
-        let expected = [(6, None), (7, Some(11)), (8, Some(12)), (9, Some(SOMEBODY)), (10, None)];
-        assert_eq!((holders(moment(5)), holders(moment(20))), (expected.to_vec(), expected.to_vec()));
+        })
+    }
+
+    #[test]
+    fn a_row_keeps_its_person_when_what_it_refers_to_is_gone() {
+        let lines = [(6, Some(0)), (7, Some(1)), (8, Some(2)), (9, Some(5)), (10, None)];
+        let expected = vec![(6, None, true), (7, Some(11), true), (8, Some(12), true), (9, Some(SOMEBODY), true), (10, None, true)];
+        assert_eq!(held(&lines, "DELETE FROM s.t WHERE k = 1", 0), [expected.clone(), expected]);
+    }
+
+    #[test]
+    fn whoever_may_have_come_to_hold_a_row_later_did_not_surely_hold_it_before() {
+        let lines = [(7, Some(1)), (8, Some(2))];
+        let sure = vec![(7, Some(11), true), (8, Some(12), true)];
+        let open = vec![(7, Some(11), false), (8, Some(12), false)];
+        for statement in ["COPY t (k, v) FROM STDIN", "UPDATE t SET v = other.v FROM other WHERE other.k = t.k"] {
+            assert_eq!(held(&lines, statement, 100), [open.clone(), sure.clone()], "{statement}");
+        }
+        // After a dump that holds them, a load takes nobody away.
+        assert_eq!(held(&lines, "COPY t (k, v) FROM STDIN", 0), [sure.clone(), sure]);
     }
 
     /// A table whose rows are of two kinds of things, as object mappers have them: `kind` says what `t` refers to.
     #[test]
     fn each_entry_of_a_table_tells_whose_its_rows_are() {
-        let described = |more: &str| -> DescribedTable { toml::from_str(&format!("database = \"d\"\ncategories = {{}}\n{more}")).expect("it is right") };
         let parent = described("name = \"s.t\"\nsubject_key = \"v\"");
         let mut child = described("name = \"s.c\"\nsubject_key = \"t\"\nrows = { kind = [\"1\"] }");
         child.also.push(described("name = \"s.c\"\nsubject_via = { column = \"t\", table = \"s.t\", to_column = \"k\" }\nrows = { kind = [\"2\", \"3\"] }"));
@@ -1064,6 +1097,47 @@ mod tests {
         found.sort_unstable();
         // The row of both kinds is of the person behind what it refers to, who changes, and of its own.
         assert_eq!(found, [(6, 0, vec![1]), (7, 0, vec![11]), (8, 0, vec![8, 12]), (8, 1, vec![8, 15])]);
+    }
+
+    /// What else the last of these may have read, as a log without a word of how transactions begin and end tells of them: by the number of
+    /// its transaction, or nothing, and its text.
+    fn otherwise(records: &[(&str, &'static str)]) -> Otherwise {
+        let mut builder = EventBatchBuilder::new();
+        let place = |n: usize| EventRef { artefact: ArtefactId("a".into()), offset: n as u64, length: 1 };
+        let time = |n: usize| 1_000 * n as i64;
+        for (n, (number, statement)) in records.iter().enumerate() {
+            let activity = if statement.starts_with("SELECT") { Activity::Read } else { Activity::Write };
+            let mut event = Event::new(Instant(time(n)), Class::Datastore, activity, place(n));
+            (event.source, event.session, event.statement) = ("db".into(), Some("7".into()), Some((*statement).into()));
+            event.transaction = (!number.is_empty()).then(|| (*number).into());
+            event.record_kind = Some(RecordKind::PgauditSession);
+            builder.push(&event);
+        }
+        let events = vec![builder.finish().expect("events")];
+        let facts = crate::writes::read(&events, &BTreeSet::from(["7".to_owned()]), Interest::everything()).expect("facts");
+        let dump = stored(&State::from([(1, 1), (2, 2)]));
+        let history = Rebuild { snapshot_time: 1_000_000, ..rebuild(&dump, &[None], &facts.writes) }.run(&mut |_| 0);
+        let last = records.len() - 1;
+        let places = [Place::new(time(last), &place(last), 0)];
+        let reader = Reader { time: time(last), connection: &facts.connections["7"], places: &places, tables: &BTreeSet::from([0]), locks: false };
+        history.effects.read_instant(&reader).otherwise
+    }
+
+    #[test]
+    fn a_transaction_of_whose_end_no_log_tells_may_have_seen_what_it_took_back() {
+        let (write, read) = ("UPDATE s.t SET v = 9 WHERE k = 1", "SELECT k FROM s.t WHERE v = 9");
+        assert_eq!(otherwise(&[("3/1", write), ("3/1", read)]), Otherwise::Mixed);
+        assert_eq!(otherwise(&[("3/1", "SELECT 1"), ("3/1", write), ("3/1", "SELECT 2"), ("3/1", read)]), Otherwise::Mixed);
+        // Its number says that it is another one.
+        assert_eq!(otherwise(&[("3/1", write), ("3/2", read)]), Otherwise::Nothing);
+        assert_eq!(otherwise(&[("3/1", write), ("3/1", read), ("3/2", "SELECT 1"), ("3/2", read)]), Otherwise::Nothing);
+        // Without one, it may be the same.
+        assert_eq!(otherwise(&[("", write), ("", read)]), Otherwise::Mixed);
+        // What it wrote is nothing that it reads.
+        assert_eq!(otherwise(&[("", "UPDATE other SET v = 9"), ("", read)]), Otherwise::Nothing);
+        assert_eq!(otherwise(&[("3/1", "UPDATE other SET v = 9"), ("3/1", read)]), Otherwise::Nothing);
+        // A word of it shows that such words are logged.
+        assert_eq!(otherwise(&[("", "SET x = 1"), ("", write), ("", read)]), Otherwise::Nothing);
     }
 
     #[test]

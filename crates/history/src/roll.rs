@@ -36,6 +36,11 @@ pub fn moment(time: i64) -> i64 {
     }
 }
 
+/// The first moment of an instant, microseconds; always and never stay what they are.
+pub(crate) fn first_moment(time: i64) -> i64 {
+    time.saturating_mul(SLOTS)
+}
+
 /// The instant that a moment lies in.
 pub fn micros(moment: i64) -> i64 {
     match moment {
@@ -1263,6 +1268,7 @@ mod tests {
             role: None,
             session: None,
             is_lost: false,
+            is_loose: false,
         }
     }
 

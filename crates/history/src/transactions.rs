@@ -8,7 +8,7 @@ use strandline_model::evidence::EventRef;
 
 use crate::Dialect;
 use crate::roll::{micros, moment};
-use crate::writes::ConnectionFacts;
+use crate::writes::{ConnectionFacts, End};
 
 /// Own writes of one transaction that a read looks back at.
 const MOST_OWN: usize = 1 << 16;
@@ -185,13 +185,27 @@ pub(crate) struct Effect {
     pub(crate) owner: Option<u32>,
 }
 
+/// A write of a connection that is asked for, as it took effect.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnEffect {
+    /// Its moment.
+    pub(crate) at: i64,
+    /// Whether it stayed.
+    pub(crate) end: End,
+    /// The tables that it changed.
+    pub(crate) tables: Box<[u32]>,
+}
+
 /// When the writes that matter took effect, and where a connection's own ones stand among them.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
     /// By time.
     pub(crate) changes: Vec<Effect>,
-    /// The moments of the writes of connections that are asked for: connection and number of the write; its moment, and whether it stayed.
-    pub(crate) own: HashMap<(u32, u32), (i64, bool)>,
+    /// The writes of connections that are asked for, by connection and number of the write.
+    pub(crate) own: HashMap<(u32, u32), OwnEffect>,
+    /// Since when a connection that is asked for may be in a transaction in which it wrote to a table, microseconds, where no log tells which
+    /// statements are of it nor whether what it wrote stayed.
+    pub(crate) loose: HashMap<(u32, u32), i64>,
     /// Where writes took effect in logs of a coarse clock that hold statements in their order, and their moments; by place.
     pub(crate) ordered: Vec<(Place, i64)>,
 }
@@ -208,12 +222,23 @@ impl Effects {
             .any(|change| reader.tables.contains(&(change.table as usize)) && (change.owner.is_none() || change.owner != own))
     }
 
+    fn effect_of(&self, write: &OwnWrite, connection: &ConnectionFacts) -> Option<&OwnEffect> {
+        self.own.get(&(connection.number?, write.number))
+    }
+
     fn moment_of(&self, write: &OwnWrite, connection: &ConnectionFacts) -> Option<i64> {
-        self.own.get(&(connection.number?, write.number)).map(|(moment, _)| *moment)
+        self.effect_of(write, connection).map(|effect| effect.at)
     }
 
     fn moment_of_stayed(&self, write: &OwnWrite, connection: &ConnectionFacts) -> Option<i64> {
-        self.own.get(&(connection.number?, write.number)).filter(|(_, stayed)| *stayed).map(|(moment, _)| *moment)
+        self.effect_of(write, connection).filter(|effect| !matches!(effect.end, End::Undone(_))).map(|effect| effect.at)
+    }
+
+    /// Whether a read of the write's own transaction may have seen what no state that is kept holds: it may have been taken back later, where
+    /// no log tells.
+    fn may_have_gone(&self, write: &OwnWrite, reader: &Reader<'_>) -> bool {
+        let changed = |effect: &&OwnEffect| effect.tables.iter().any(|table| reader.tables.contains(&(*table as usize)));
+        self.effect_of(write, reader.connection).filter(|effect| effect.end == End::Unsure).is_some_and(|effect| changed(&effect))
     }
 
     /// The moment at which the write that stands at one of these places took effect.
@@ -242,8 +267,19 @@ impl Effects {
         });
         match inside {
             Some((place, transaction)) => self.in_transaction(reader, place, transaction),
-            None => ReadInstant::sure(self.among_own(reader, first, moment(first.time))),
+            None => {
+                let at = self.among_own(reader, first, moment(first.time));
+                let otherwise = if self.may_be_within(reader) { Otherwise::Mixed } else { Otherwise::Nothing };
+                ReadInstant { at, otherwise }
+            }
         }
+    }
+
+    /// Whether a read may have been of a transaction of which its log tells neither how it began nor how it ended, and have seen in it what
+    /// was taken back.
+    fn may_be_within(&self, reader: &Reader<'_>) -> bool {
+        let began = |table: &usize| self.loose.get(&(reader.connection.number?, u32::try_from(*table).ok()?));
+        reader.tables.iter().filter_map(began).any(|began| *began <= reader.time)
     }
 
     /// The moment of a committed read, where the connection's own writes of the same instant come before and after it.
@@ -300,7 +336,10 @@ impl Effects {
                 // It was seen, and stands in no state that is kept.
                 Some(_) => is_mixed = true,
                 None => match self.moment_of(write, reader.connection) {
-                    Some(at) => last = last.max(Some(at)),
+                    Some(at) => {
+                        last = last.max(Some(at));
+                        is_mixed |= self.may_have_gone(write, reader);
+                    }
                     // Its whole transaction was taken back before the snapshot, from which nobody can tell it back.
                     None => is_mixed = true,
                 },

@@ -55,6 +55,8 @@ pub struct Write {
     pub session: Option<Arc<SessionState>>,
     /// Whether that leaves it open which tables it wrote to, or what.
     pub(crate) is_lost: bool,
+    /// Whether no log tells which statements were of its transaction, neither by a number nor by how it ended.
+    pub(crate) is_loose: bool,
 }
 
 /// Whether a write took effect.
@@ -245,6 +247,7 @@ impl Logged {
             (one, two) => one.max(two),
         };
         self.needs_end &= other.needs_end;
+        self.write.is_loose &= other.write.is_loose;
         // A transaction's log knows when it was committed; the others know when the statement ran.
         self.write.time = self.write.time.max(other.write.time);
         self.write.said = self.write.said.min(other.write.said);
@@ -367,6 +370,21 @@ struct Several {
     audited: usize,
 }
 
+/// A transaction of PostgreSQL as its number tells of it, whatever the log holds of how it began and ended.
+struct Numbered {
+    number: String,
+    /// Its statements so far: what is kept of it.
+    told: Transaction,
+    /// Its last record.
+    last: Place,
+    /// The log and the text of its first record, as a digest.
+    first: (u8, u64),
+    /// Whether it has several statements.
+    is_of_several: bool,
+    /// Whether the log holds how it began: then it is kept as that tells.
+    is_explicit: bool,
+}
+
 /// A part of a record: the record, the words of the part, and the first of them.
 #[derive(Clone, Copy)]
 struct Part<'p, 'b> {
@@ -400,6 +418,8 @@ struct Open {
     next_level: Option<Isolation>,
     /// What is kept of the running transaction, if the connection is asked for.
     running: Option<Transaction>,
+    /// The transaction whose number the last records gave, if the connection is asked for.
+    numbered: Option<Numbered>,
     several: Option<Several>,
     owner: Option<u32>,
     /// What it set, if anything.
@@ -461,6 +481,7 @@ impl Reader {
         for ((_, session), mut connection) in open {
             let end = if connection.explicit { Finish::NotShown } else { Finish::Statement };
             self.flush(&mut connection, &session, end, end_of_log);
+            self.keep_numbered(&mut connection, &session);
         }
         let mut prepared: Vec<((u32, String), Prepared)> = std::mem::take(&mut self.two_phase).into_iter().collect();
         prepared.sort_by(|a, b| a.0.cmp(&b.0));
@@ -474,6 +495,7 @@ impl Reader {
         }
         for one in &mut logged {
             one.needs_end &= !is_shown(one);
+            one.write.is_loose &= one.needs_end;
         }
         let mut writes = once_each(logged, logs.len());
         let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
@@ -543,6 +565,7 @@ impl Reader {
             || connection.default_level.is_some()
             || connection.next_level.is_some()
             || connection.running.is_some()
+            || connection.numbered.is_some()
             || !connection.prepared.is_empty()
             || connection.state.is_some() && self.open.len() < MOST_KNOWN;
         if is_kept && event.activity != Activity::Disconnect {
@@ -573,6 +596,7 @@ impl Reader {
     fn step(&mut self, connection: &mut Open, event: &Row<'_>, (statement, word): (&str, &str), session: &str) {
         let time = event.time.micros();
         let place = Place::new(time, &event.place, 0);
+        self.count(connection, event, (statement, word), session);
         if event.transaction.is_some() && connection.transaction.is_some() && event.transaction.as_deref() != connection.transaction.as_deref() {
             self.flush(connection, session, Finish::Statement, place);
         }
@@ -587,6 +611,7 @@ impl Reader {
         if event.activity == Activity::Disconnect {
             let end = if connection.explicit { Finish::Undone } else { Finish::Statement };
             self.flush(connection, session, end, place);
+            self.keep_numbered(connection, session);
             return;
         }
         if event.activity == Activity::Error || event.status == Status::Failure {
@@ -623,6 +648,32 @@ impl Reader {
             let word = first_word(text);
             self.step_part(connection, Part { event, statement: text, word: &word, session, place: Place::new(time, &event.place, number), is_whole: false });
         }
+    }
+
+    /// Which statements are of one transaction, as their numbers tell.
+    fn count(&mut self, connection: &mut Open, event: &Row<'_>, (statement, word): (&str, &str), session: &str) {
+        let Some(number) = event.transaction.as_deref().filter(|_| connection.owner.is_some() && self.dialect == Dialect::PostgreSql) else { return };
+        let place = Place::new(event.time.micros(), &event.place, 0);
+        let first = (log_of(event.record_kind), digest(session, statement, None));
+        if connection.numbered.as_ref().is_none_or(|numbered| numbered.number != number) {
+            self.keep_numbered(connection, session);
+            let level = connection.default_level.unwrap_or(Isolation::of_server(self.dialect));
+            let told = Transaction { from: place, to: None, level, snapshot: None };
+            connection.numbered = Some(Numbered { number: number.to_owned(), told, last: place, first, is_of_several: false, is_explicit: false });
+        }
+        if let Some(numbered) = connection.numbered.as_mut() {
+            numbered.is_of_several |= place != numbered.told.from && (first.0 == numbered.first.0 || first.1 != numbered.first.1);
+            numbered.is_explicit |= connection.explicit;
+            numbered.last = place;
+            numbered.told.query(place, self.dialect, word);
+        }
+    }
+
+    /// The transaction whose number the last records gave is over.
+    fn keep_numbered(&mut self, connection: &mut Open, session: &str) {
+        let Some(over) = connection.numbered.take().filter(|numbered| numbered.is_of_several && !numbered.is_explicit) else { return };
+        let facts = self.facts.connections.entry(session.to_owned()).or_default();
+        facts.transactions.push(Transaction { to: Some(over.last), ..over.told });
     }
 
     fn step_part(&mut self, connection: &mut Open, part: Part<'_, '_>) {
@@ -935,6 +986,7 @@ impl Reader {
             role: event.account.as_deref().map(|name| interned(&mut self.roles, name)),
             session: None,
             is_lost: false,
+            is_loose: event.transaction.is_none(),
         }
     }
 
@@ -981,6 +1033,7 @@ impl Reader {
             owner: connection.owner,
             several,
             state: connection.state.take(),
+            numbered: connection.numbered.take(),
             // It outlives transactions.
             prepared: std::mem::take(&mut connection.prepared),
             ..Open::default()

@@ -91,6 +91,7 @@ impl Offers<'_> {
             Foothold::Account { account, system: None } => self.account(held, account, None),
             Foothold::RoleAtHost { host, role, system } => self.role(held, role, host, system),
             Foothold::Host { host } => self.host(held, host),
+            Foothold::Key { fingerprint } => self.key(held, fingerprint),
             Foothold::Route { method, path, system } => self.route(held, method, path, system),
             Foothold::Share { share, .. } => self.service(held, None, "deny_share", share, By::Default),
         }
@@ -197,6 +198,14 @@ impl Offers<'_> {
             self.drop(held, host);
         }
         self.service(held, None, "isolate_host", host, By::Default);
+    }
+
+    /// The keys of the accounts that it opened, where it did; elsewhere only who knows all machines finds it.
+    fn key(&mut self, held: &Held, fingerprint: &str) {
+        for (account, system) in &held.opened {
+            self.offer(held, Some(system), [Effect::LinuxKeysMove { account: account.clone() }]);
+        }
+        self.service(held, None, "revoke_key", fingerprint, By::Target);
     }
 
     fn route(&mut self, held: &Held, method: &str, path: &str, system: &str) {

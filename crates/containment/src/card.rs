@@ -217,6 +217,7 @@ fn words_of(action: &str) -> String {
         "isolate_host" => "a service of yours cuts the machine off".to_owned(),
         "end_session" => "a service of yours ends the session".to_owned(),
         "deny_share" => "a service of yours shuts the share".to_owned(),
+        "revoke_key" => "a service of yours takes the key from every account of every machine".to_owned(),
         "deny_role" => "a service of yours refuses the role at that host, and ends its connections".to_owned(),
         other => format!("a service of yours does {other}"),
     }

@@ -5,14 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::containment::{Foothold, canonical};
 use strandline_model::estate::Estate;
+use strandline_model::event::{Activity, Class, Status, columns};
 use strandline_model::node::Node;
+use strandline_model::table::ScanError;
 use strandline_model::trail::{Link, Step};
 
 use crate::Inputs;
-use crate::whose::{Actor, hash64};
+use crate::key::ssh_key;
+use crate::whose::{Actor, Whose, hash64, present};
 
 /// Footholds that are worked out; what is beyond is named as left open, none is dropped silently.
 const MOST_FOOTHOLDS: usize = 2_000;
+/// Accounts at systems that keys opened.
+const MOST_KEYS: usize = 10_000;
 
 /// A foothold, and what it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +34,20 @@ pub(crate) struct Held {
     pub accounts: BTreeSet<String>,
     /// Addresses that others use too, from which it was used.
     pub shared_addresses: BTreeSet<String>,
+    /// Of a key: accounts that it opened, and where.
+    pub opened: BTreeSet<(String, String)>,
 }
 
 /// The footholds of a trail, each once, and what a responder must know.
-pub(crate) fn of(inputs: &Inputs<'_>, actor: &Actor) -> (Vec<Held>, Vec<String>) {
+pub(crate) fn of(inputs: &Inputs<'_>, actor: &Actor) -> Result<(Vec<Held>, Vec<String>), ScanError> {
     let mut all = Footholds { estate: inputs.estate, are_open: false, held: BTreeMap::new() };
     all.of_actor(actor, inputs.steps);
     inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")).for_each(|link| all.route(link, inputs.steps));
     all.shares(inputs.steps);
+    let keys = keys(inputs, actor)?;
+    keys.iter().filter(|(whose, _)| *whose == Whose::Intruder).for_each(|(_, used)| all.key(used));
     all.are_open = true;
+    keys.iter().filter(|(whose, _)| *whose == Whose::Open).for_each(|(_, used)| all.key(used));
     if let Some(may_be) = &actor.may_be {
         all.of_actor(may_be, inputs.steps);
     }
@@ -48,7 +58,48 @@ pub(crate) fn of(inputs: &Inputs<'_>, actor: &Actor) -> (Vec<Held>, Vec<String>)
         notes.push(format!("{} footholds are not worked out, beyond the first {MOST_FOOTHOLDS}: they count as left open", held.len() - MOST_FOOTHOLDS));
         held.truncate(MOST_FOOTHOLDS);
     }
-    (held, notes)
+    if keys.len() >= MOST_KEYS {
+        notes.push(format!("more than {MOST_KEYS} uses of SSH keys are his or may be: those beyond are not looked at"));
+    }
+    Ok((held, notes))
+}
+
+/// A sign-in with an SSH key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct KeyUsed {
+    fingerprint: String,
+    account: String,
+    system: String,
+    /// Links that say whose it was.
+    because: Vec<String>,
+}
+
+strandline_model::event_columns! {
+    /// What is read of a record to tell with which key somebody signed in.
+    struct SignIn { class, activity, status, source, system, place, src_ip, account, session, secrets, host, labels }
+}
+
+/// The keys that opened sessions which are his, or may be: each account and system once.
+fn keys(inputs: &Inputs<'_>, actor: &Actor) -> Result<BTreeSet<(Whose, KeyUsed)>, ScanError> {
+    let mut found = BTreeSet::new();
+    // No other log tells of keys.
+    if !inputs.estate.sources.iter().any(|source| matches!(source.format.as_str(), "linux_auth" | "journald" | "auditd")) {
+        return Ok(found);
+    }
+    for part in columns::scan::<SignIn<'_>>(inputs.events)? {
+        for event in part?.iter() {
+            let lets_in = event.class == Class::Authentication && event.activity == Activity::Logon && event.status == Status::Success;
+            let labels = present(event.labels.as_deref()).filter(|_| lets_in && found.len() < MOST_KEYS);
+            let (Some(fingerprint), Some(account)) = (labels.and_then(ssh_key), present(event.account.as_deref())) else { continue };
+            let session = actor.session_of(&event);
+            let whose = actor.whose(&event, session.as_deref());
+            if whose != Whose::Lawful {
+                let because = actor.links_of(&event, session.as_deref());
+                found.insert((whose, KeyUsed { fingerprint, account: account.to_owned(), system: event.system.to_string(), because }));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The stable id of a foothold.
@@ -73,6 +124,7 @@ impl Footholds<'_> {
             systems: BTreeSet::new(),
             accounts: BTreeSet::new(),
             shared_addresses: BTreeSet::new(),
+            opened: BTreeSet::new(),
         });
         held.because.extend(because);
         held.systems.extend(systems);
@@ -164,6 +216,13 @@ impl Footholds<'_> {
                 self.add(Foothold::Host { host: origin.clone() }, links.iter().cloned(), []);
             }
         }
+    }
+
+    fn key(&mut self, used: &KeyUsed) {
+        let foothold = Foothold::Key { fingerprint: used.fingerprint.clone() };
+        let held = self.add(foothold, used.because.iter().cloned(), [used.system.clone()]);
+        held.accounts.insert(used.account.clone());
+        held.opened.insert((used.account.clone(), used.system.clone()));
     }
 
     /// A route whose weakness let his SQL through: `statements=GET /search?q of session=…, injected`.

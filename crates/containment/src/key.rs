@@ -15,6 +15,9 @@ use crate::whose::{Recorded, present};
 /// Longest path that is taken apart.
 const LONGEST_PATH_BYTES: usize = 64 * 1024;
 
+/// Longest fingerprint of a key that is taken for one.
+const LONGEST_FINGERPRINT_BYTES: usize = 128;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Unit {
@@ -55,7 +58,7 @@ impl Unit {
 
 strandline_model::event_columns! {
     /// What predicates look at.
-    pub(crate) trait Viewed: Recorded { database, method, url, object }
+    pub(crate) trait Viewed: Recorded { database, method, url, object, labels }
 }
 
 /// One record, as predicates look at it.
@@ -72,6 +75,8 @@ pub(crate) struct View<'e> {
     pub method: Option<&'e str>,
     pub url: Option<&'e str>,
     pub object: Option<&'e str>,
+    /// The SSH key that opened the session.
+    pub ssh_key: Option<String>,
 }
 
 impl<'e> View<'e> {
@@ -90,8 +95,21 @@ impl<'e> View<'e> {
             method: present(event.column::<columns::method>()),
             url: present(event.column::<columns::url>()),
             object: present(event.column::<columns::object>()),
+            ssh_key: present(event.column::<columns::labels>()).filter(|_| unit == Unit::SignIns).and_then(ssh_key),
         }
     }
+}
+
+/// The fingerprint of the key that `sshd` let in: the word after its kind, of a certificate that of its own key. Of an old server it is
+/// MD5, whose digits stand bare.
+pub(crate) fn ssh_key(labels: &str) -> Option<String> {
+    if !labels.contains("public_key") {
+        return None;
+    }
+    let labels: serde_json::Value = serde_json::from_str(labels).ok()?;
+    let fingerprint = labels.get("public_key")?.as_str()?.split_whitespace().nth(1)?;
+    let is_fingerprint = fingerprint.len() <= LONGEST_FINGERPRINT_BYTES && fingerprint.chars().all(|c| c.is_ascii_alphanumeric() || "+/=:".contains(c));
+    is_fingerprint.then(|| fingerprint.to_owned())
 }
 
 /// What is compared.
@@ -113,6 +131,8 @@ pub(crate) enum Key {
     Route(String, Vec<Option<String>>),
     /// The share.
     Share(String),
+    /// The SSH key, by its fingerprint.
+    Ssh(String),
 }
 
 /// A predicate over records.
@@ -172,6 +192,7 @@ impl Predicate {
             Foothold::RoleAtHost { host, role, system } => of(Key::Role(role.clone(), Some(host.clone())), Some(system), STATEMENTS),
             Foothold::Host { host } if strandline_model::address::canonical(host).is_some() => of(Key::Address(host.clone()), None, ALL),
             Foothold::Host { host } => of(Key::Machine(host_key(host)), None, HOST),
+            Foothold::Key { fingerprint } => of(Key::Ssh(fingerprint.clone()), None, &[Unit::SignIns]),
             Foothold::Route { method, path, system } => of(route(method, path), Some(system), WEB),
             Foothold::Share { host, share } => of(Key::Share(share.to_lowercase()), Some(host), &[Unit::Files]),
         }
@@ -199,6 +220,7 @@ impl Predicate {
                 view.method.is_some_and(|have| is_method_of_route(method, have)) && view.url.is_some_and(|url| is_at(url, segments))
             }
             Key::Share(share) => view.object.and_then(share_of).as_ref() == Some(share),
+            Key::Ssh(fingerprint) => view.ssh_key.as_ref() == Some(fingerprint),
         }
     }
 
@@ -214,6 +236,7 @@ impl Predicate {
             Key::Machine(_) => carried.host,
             Key::Route(..) => carried.url,
             Key::Share(_) => carried.object,
+            Key::Ssh(_) => carried.ssh_key,
         }
     }
 }
@@ -229,6 +252,7 @@ pub(crate) struct Carried {
     host: bool,
     url: bool,
     object: bool,
+    ssh_key: bool,
 }
 
 impl Carried {
@@ -242,6 +266,7 @@ impl Carried {
             host: view.host.is_some(),
             url: view.url.is_some(),
             object: view.object.is_some(),
+            ssh_key: view.ssh_key.is_some(),
         }
     }
 }
@@ -296,7 +321,7 @@ impl Index {
                 Key::Session(Some(session)) => index.sessions.entry(session.clone()).or_default(),
                 Key::Account(account) => index.accounts.entry(name_of(account).to_owned()).or_default(),
                 Key::Role(role, _) => index.roles.entry(role.clone()).or_default(),
-                Key::Session(None) | Key::Database(_) | Key::Machine(_) | Key::Route(..) | Key::Share(_) => &mut index.others,
+                Key::Session(None) | Key::Database(_) | Key::Machine(_) | Key::Route(..) | Key::Share(_) | Key::Ssh(_) => &mut index.others,
             };
             list.push(at);
         }
@@ -329,6 +354,21 @@ fn name_of(account: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fingerprint_of_a_key_is_what_the_server_says_of_it() {
+        let check = |label: &str, expected: Option<&str>| {
+            let labels = serde_json::json!({ "method": "publickey", "public_key": label }).to_string();
+            assert_eq!(ssh_key(&labels).as_deref(), expected, "{label}");
+        };
+        check("ED25519 SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8", Some("SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8"));
+        check("RSA-CERT SHA256:abc/+ ID eve (serial 0) CA ED25519 SHA256:def", Some("SHA256:abc/+"));
+        check("RSA 43:51:43:a1:b5:fc:8b:b7:0a:3a:a9:b1:0f:66:73:a8", Some("43:51:43:a1:b5:fc:8b:b7:0a:3a:a9:b1:0f:66:73:a8"));
+        check("RSA", None);
+        check("RSA <script>", None);
+        assert_eq!(ssh_key(r#"{"public_key":7}"#), None);
+        assert_eq!(ssh_key(r#"{"method":"password"}"#), None);
+    }
 
     #[test]
     fn a_route_of_get_is_one_of_head() {

@@ -75,7 +75,7 @@ pub enum ProposalError {
 /// If a table cannot be scanned.
 pub fn propose(inputs: &Inputs<'_>) -> Result<Proposal, ProposalError> {
     let actor = whose::Actor::of(inputs).map_err(ProposalError::Accesses)?;
-    let (footholds, mut notes) = foothold::of(inputs, &actor);
+    let (footholds, mut notes) = foothold::of(inputs, &actor).map_err(ProposalError::Events)?;
     let (candidates, more) = candidate::of(&footholds, inputs.estate);
     notes.extend(more);
     let replayed = replay::replay(inputs, &actor, &footholds, &candidates).map_err(ProposalError::Events)?;

@@ -16,7 +16,7 @@ use crate::whose::{Actor, Whose, present};
 
 strandline_model::event_columns! {
     /// What is read of a record to tell what a cut would have refused.
-    struct Row { time, class, activity, source, system, place, src_ip, account, session, request_id, method, url, database, host, object, secrets }
+    struct Row { time, class, activity, source, system, place, src_ip, account, session, request_id, method, url, database, host, object, labels, secrets }
 }
 
 /// Different keys (accounts, hours) that are told apart for one candidate; what is beyond counts under [`BEYOND`].

@@ -23,6 +23,8 @@ pub(crate) fn closes(action: &Action, held: &Held) -> bool {
             Effect::WebDenySession { .. } | Effect::SessionStoreDelete { .. } | Effect::SessionStoreDeleteAccount { .. } | Effect::WebRotateKey { .. },
         ) => true,
         (Foothold::Account { .. }, Effect::LdapLock { .. } | Effect::AdDisable { .. } | Effect::LinuxLock { .. }) => true,
+        // Of that account at that machine, as its records tell.
+        (Foothold::Key { .. }, Effect::LinuxKeysMove { .. } | Effect::LinuxLock { .. }) => true,
         (
             Foothold::RoleAtHost { .. },
             Effect::PostgresHbaReject { .. }
@@ -119,7 +121,7 @@ fn order(row: &ActionRow, predicate: &Predicate, phase: Phase) -> Order {
 /// How much it acts on that is not in the log: the same role from another host, other sessions, other systems.
 fn breadth(predicate: &Predicate) -> u8 {
     let of_key = match &predicate.key {
-        Key::Session(Some(_)) | Key::Role(_, Some(_)) | Key::Route(..) | Key::Share(_) => 0,
+        Key::Session(Some(_)) | Key::Role(_, Some(_)) | Key::Route(..) | Key::Share(_) | Key::Ssh(_) => 0,
         Key::Address(_) | Key::Account(_) | Key::Role(_, None) | Key::Machine(_) => 2,
         Key::Session(None) | Key::Database(_) => 4,
     };

@@ -21,7 +21,7 @@ strandline_model::event_columns! {
     /// What is read of a record to tell whether a cut holds.
     struct Row {
         time, class, activity, status, source, system, place, src_ip, account, session, request_id, method, url, status_code, duration_micros,
-        user_agent, database, host, object, secrets,
+        user_agent, database, host, object, labels, secrets,
     }
 }
 
@@ -74,6 +74,7 @@ pub fn since(inputs: &Inputs<'_>, clocks: &[ClockSkew], contained: &[Contained])
         watched: contained.iter().filter_map(Watched::of).collect(),
         last,
         agents: agents(inputs, &actor, last)?,
+        keys: contained.iter().filter_map(|cut| key_of(&cut.action.foothold)).collect(),
         sketches: BTreeMap::new(),
         known: HashSet::new(),
         ways: BTreeMap::new(),
@@ -82,6 +83,10 @@ pub fn since(inputs: &Inputs<'_>, clocks: &[ClockSkew], contained: &[Contained])
         part.map_err(ProposalError::Events)?.iter().for_each(|event| pass.see(&event));
     }
     Ok(pass.finish())
+}
+
+fn key_of(foothold: &Foothold) -> Option<&str> {
+    if let Foothold::Key { fingerprint } = foothold { Some(fingerprint) } else { None }
 }
 
 /// User agents that the actor used before the cut, with an account of his.
@@ -215,6 +220,8 @@ struct Pass<'a> {
     /// When the last cut was applied.
     last: Instant,
     agents: HashMap<String, Agent>,
+    /// SSH keys that were cut.
+    keys: HashSet<&'a str>,
     sketches: BTreeMap<String, Sketch>,
     /// Ways that he had before.
     known: HashSet<u64>,
@@ -254,6 +261,7 @@ impl Pass<'_> {
         let of = |mark| Some((mark, view.system.to_owned(), who.clone(), view.address.map(str::to_owned), session.clone()));
         match self.actor.whose(event, view.session) {
             Whose::Intruder => of("trail"),
+            _ if view.ssh_key.as_deref().is_some_and(|key| self.keys.contains(key)) => of("key"),
             _ if event.class == Class::Http => {
                 let agent = self.agents.get(present(event.user_agent.as_deref())?)?;
                 if agent.accounts.contains(who.as_deref()?) { of("user_agent") } else { None }
@@ -326,7 +334,11 @@ fn in_words(mark: &str, account: Option<&str>, address: Option<&str>, session: O
         (None, None) => "requests without a session".to_owned(),
     };
     let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
-    let by = if mark == "user_agent" { ", with a user agent that only he had used" } else { "" };
+    let by = match mark {
+        "user_agent" => ", with a user agent that only he had used",
+        "key" => ", with the SSH key that was cut",
+        _ => "",
+    };
     format!("{what}{from}{by}")
 }
 

@@ -346,6 +346,56 @@ fn what_only_may_be_his_is_open_and_no_record_of_the_intruder() {
     assert!(found.footholds.iter().all(|f| !f.is_open));
 }
 
+/// A sign-in by SSH to the machine of that source, with that key.
+fn by_key(log: &mut Log, seconds: i64, (address, account, key): (&str, &str, &str)) {
+    log.add("gate-auth", Class::Authentication, Activity::Logon, seconds, |e| {
+        e.status = strandline_model::event::Status::Success;
+        (e.src_ip, e.account) = (Some(Cow::Owned(address.to_owned())), Some(Cow::Owned(account.to_owned())));
+        e.labels = Some(Cow::Owned(format!(r#"{{"method":"publickey","public_key":"ED25519 {key}"}}"#)));
+    });
+}
+
+/// An estate with a machine that is signed in to by SSH.
+fn with_gate() -> String {
+    format!(
+        "{ESTATE}\n[[system]]\nid = \"gate\"\nname = \"Gate\"\n\n[[source]]\nid = \"gate-auth\"\nsystem = \"gate\"\npath = [\"g\"]\nformat = \"linux_auth\"\n"
+    )
+}
+
+#[test]
+fn the_key_that_he_signed_in_with_is_a_foothold_wherever_it_opens() {
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    by_key(&mut log, 1, ("203.0.113.7", "ops", "SHA256:his"));
+    by_key(&mut log, 2, ("203.0.113.7", "eve", "SHA256:his"));
+    by_key(&mut log, 3, ("10.1.1.1", "ops", "SHA256:hers"));
+    let events = vec![log.0.finish().expect("schema and builders agree")];
+    let found = proposal_of(events, &with_gate(), &[link("pin", "pin:x", "address=203.0.113.7")], &[]);
+    let keys: Vec<&str> = found.footholds.iter().filter(|f| f.kind == "key").map(|f| f.name.as_str()).collect();
+    assert_eq!(keys, ["key SHA256:his"], "the owner's own key is none of his");
+    check(&found, "linux_keys_move", "no key opens a session of ops", ("sign_ins", 1, 1, 0));
+    check(&found, "linux_keys_move", "no key opens a session of eve", ("sign_ins", 1, 0, 0));
+    let moved = |of: &str| find(&found, "linux_keys_move", of).id.clone();
+    let (ops, eve) = (moved("of ops"), moved("of eve"));
+    let open = |effective: &[&String]| -> Vec<i64> {
+        let open = left_open(&found.footholds, &found.covers, &found.actions, &|id| effective.iter().any(|one| *one == id));
+        open.iter().filter(|one| one.name.starts_with("key ")).map(|one| one.records).collect()
+    };
+    assert_eq!((open(&[]), open(&[&ops]), open(&[&ops, &eve])), (vec![2], vec![1], vec![]));
+}
+
+#[test]
+fn who_signs_in_with_the_key_that_was_cut_is_back_whatever_the_account() {
+    use strandline_model::containment::{Effect, Foothold};
+    let mut log = Log(EventBatchBuilder::new(), 0);
+    by_key(&mut log, 1, ("203.0.113.7", "ops", "SHA256:his"));
+    by_key(&mut log, 110, ("192.0.2.9", "backup", "SHA256:his"));
+    by_key(&mut log, 120, ("10.1.1.1", "ann", "SHA256:hers"));
+    let cut = contained(Effect::LinuxKeysMove { account: "ops".into() }, Foothold::Key { fingerprint: "SHA256:his".into() }, 100);
+    let found = since_of(log, &[], &[cut]);
+    let told: Vec<(&str, &str)> = found.returns.iter().map(|row| (row.mark.as_str(), row.what.as_str())).collect();
+    assert_eq!(told, [("key", "account backup from 192.0.2.9, with the SSH key that was cut")]);
+}
+
 #[test]
 fn nodes_that_no_version_writes_hold_nothing_and_do_no_harm() {
     let odd = ["", "=", "session=", "session=x", "address_in_session=a in", "logon=a", "logon=@ from ", "sign_in= from @", "statements= of ", "connection="];

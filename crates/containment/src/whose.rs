@@ -161,7 +161,10 @@ impl Actor {
         let by_connection = present(event.column::<columns::session>()).and_then(|session| self.connections.get(session));
         let by_address = present(event.column::<columns::src_ip>()).and_then(|address| self.addresses.get(address));
         let by_account = present(event.column::<columns::account>()).and_then(|account| self.pinned.get(account));
-        [by_session, by_connection, by_address, by_account].into_iter().flatten().flatten().cloned().collect()
+        let (account, address) = (present(event.column::<columns::account>()), present(event.column::<columns::src_ip>()));
+        let sign_in = account.zip(address).map(|(account, address)| (account.to_owned(), event.column::<columns::system>().to_string(), address.to_owned()));
+        let by_sign_in = sign_in.and_then(|sign_in| self.sign_ins.get(&sign_in));
+        [by_session, by_connection, by_address, by_account, by_sign_in].into_iter().flatten().flatten().cloned().collect()
     }
 
     /// Whose an event is; `session` is [`Actor::session_of`] it.

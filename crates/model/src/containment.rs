@@ -50,6 +50,11 @@ pub enum Foothold {
         /// Its name or address.
         host: String,
     },
+    /// An SSH key with which the actor signed in: it opens whatever else lists it.
+    Key {
+        /// Its fingerprint as `sshd` logs it, with the name of its digest: `SHA256:…`.
+        fingerprint: String,
+    },
     /// A route whose weakness the actor used.
     Route {
         /// The method.
@@ -77,6 +82,7 @@ impl Foothold {
             Self::Account { .. } => "account",
             Self::RoleAtHost { .. } => "role_at_host",
             Self::Host { .. } => "host",
+            Self::Key { .. } => "key",
             Self::Route { .. } => "route",
             Self::Share { .. } => "share",
         }
@@ -92,6 +98,7 @@ impl fmt::Display for Foothold {
             Self::Account { account, system: None } => write!(f, "account {account}"),
             Self::RoleAtHost { role, host, system } => write!(f, "role {role} at {host} on {system}"),
             Self::Host { host } => write!(f, "host {host}"),
+            Self::Key { fingerprint } => write!(f, "key {fingerprint}"),
             Self::Route { system, method, path } => write!(f, "route {method} {path} of {system}"),
             Self::Share { host, share } => write!(f, "share {share} of {host}"),
         }

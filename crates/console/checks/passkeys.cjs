@@ -165,9 +165,7 @@ async function answerQuestion(who) {
   await go(first.page, "/letters");
   await look(first.page, "letters-approved");
   // A rehearsal of what two people approved, and a link struck by a signature: the rest of what somebody does in a night.
-  const rehearse = await first.page.$("form[action='/act/work'] input[value=rehearse]");
-  if (!rehearse) throw new Error("the page of letters has no rehearsal");
-  await Promise.all([first.page.waitForNavigation({ waitUntil: "load" }), rehearse.evaluate((input) => input.form.submit())]);
+  await press(first.page, "form[action='/act/work'] button[value=rehearse]");
   for (let tries = 0; !/rehearsals/.test(await text(first.page, "main")); tries += 1) {
     if (tries > 100) throw new Error(`no rehearsal came: ${await text(first.page, "main")}`);
     await new Promise((done) => setTimeout(done, 200));

@@ -42,10 +42,10 @@ struct Console {
 }
 
 impl Console {
-    fn new(case: &Path, port: u16) -> Self {
-        let (server, connections) = (format!("127.0.0.1:{port}"), CONNECTIONS.to_string());
+    fn new(case: &Path, options: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_strandline"))
-            .args(["--json", "--responder", "A. Chan", "serve", text(case), "--listen", "127.0.0.1:0", "--server", &server, "--connections", &connections])
+            .args(["--json", "--responder", "A. Chan", "serve", text(case), "--listen", "127.0.0.1:0"])
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary runs");
@@ -83,6 +83,20 @@ impl Console {
         let answer = self.ask("POST", "/act/work", &format!("csrf={token}&work={work}"));
         assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
     }
+
+    /// Work that has come to its end, whichever.
+    fn over(&self) -> usize {
+        let page = self.ask("GET", "/work", "");
+        page.matches("It is done.").count() + page.matches("It could not be done:").count()
+    }
+
+    /// Begins work, waits for its end, and returns the page that tells of it.
+    fn do_work(&self, work: &str) -> String {
+        let before = self.over();
+        self.begin(work);
+        wait_for(work, || self.over() > before);
+        self.ask("GET", "/work", "")
+    }
 }
 
 impl Drop for Console {
@@ -114,8 +128,10 @@ fn letters_go_on_after_a_kill_each_once_and_somebody_is_told() {
     let case = new_case(&folder);
     let (port, taken) = servers::start_slow_server(Duration::from_millis(40));
     let number = || taken.lock().expect("no panic").len();
+    let (server, connections) = (format!("127.0.0.1:{port}"), CONNECTIONS.to_string());
+    let through = ["--server", &server, "--connections", &connections];
     let mails = {
-        let console = Console::new(&case, port);
+        let console = Console::new(&case, &through);
         let page = console.ask("GET", "/letters", "");
         let mails: usize = page.split("/people?batch=email\">").nth(1).and_then(|rest| rest.split('<').next()).expect("a number").parse().expect("a number");
         console.begin("send");
@@ -126,7 +142,7 @@ fn letters_go_on_after_a_kill_each_once_and_somebody_is_told() {
     let first = number();
     assert!(first < mails, "all {mails} had left before the kill: nothing was tested");
     assert!(fs::read_dir(case.join("jobs")).expect("a folder").count() == 1, "nothing says that letters were going");
-    let console = Console::new(&case, port);
+    let console = Console::new(&case, &through);
     let page = console.ask("GET", "/work", "");
     assert!(page.contains("Sending the letters") && page.contains("the end of its program cut it short"), "{page}");
     wait_for("the rest", || console.ask("GET", "/work", "").contains("It is done."));
@@ -140,5 +156,37 @@ fn letters_go_on_after_a_kill_each_once_and_somebody_is_told() {
     assert_eq!(count("accepted") + count("uncertain"), mails, "a letter was lost: {counts:?}");
     assert!(count("uncertain") <= CONNECTIONS && count("in_flight") == 0, "{counts:?}");
     assert!(times.len() >= count("accepted"));
+    run(&["verify", text(&case)]);
+}
+
+#[test]
+fn letters_on_paper_are_printed_and_handed_over_from_the_browser_once() {
+    let printer = Path::new(env!("CARGO_BIN_EXE_strandline")).with_file_name(format!("strandline-print{}", std::env::consts::EXE_SUFFIX));
+    let fonts = Path::new("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc");
+    if !printer.exists() || !fonts.exists() {
+        println!("SKIPPED: no strandline-print is built, or no font with Chinese is installed (Debian: fonts-noto-cjk)");
+        return;
+    }
+    let folder = TempDir::new().expect("a temporary folder");
+    let (case, post) = (new_case(&folder), folder.path().join("post"));
+    let console = Console::new(&case, &["--post-into", text(&post)]);
+    let batches = || fs::read_dir(&post).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<PathBuf>>();
+    // What was approved was not on paper.
+    console.do_work("print");
+    assert!(console.do_work("hand_over").contains("0 of 2 approvals") && counts(&case).get("handed_over").is_none());
+    for name in ["A. Chan", "B. Lee"] {
+        run(&["--responder", name, "notify", text(&case), "approve"]);
+    }
+    let before = batches();
+    console.do_work("hand_over");
+    let batch = batches().into_iter().find(|path| !before.contains(path)).expect("a folder for the mail house");
+    let manifest = fs::read_to_string(batch.join("batch-001.csv")).expect("a manifest");
+    assert!(fs::read(batch.join("batch-001.pdf")).expect("a batch").starts_with(b"%PDF-"));
+    assert_eq!(counts(&case)["handed_over"], manifest.lines().count() as u64 - 1);
+    console.do_work("hand_over");
+    assert_eq!(counts(&case)["handed_over"], manifest.lines().count() as u64 - 1, "somebody has two");
+    let lines: usize = batches().iter().filter_map(|path| fs::read_to_string(path.join("batch-001.csv")).ok()).map(|text| text.lines().count() - 1).sum();
+    assert_eq!(lines, manifest.lines().count() - 1, "somebody has two");
+    drop(console);
     run(&["verify", text(&case)]);
 }

@@ -11,7 +11,7 @@ server=
 trap 'if [ -n "$server" ]; then kill "$server"; fi; rm -rf "$work"' EXIT
 
 npm install --silent --no-audit --no-fund --prefix "$work" axe-core@4 puppeteer-core@24 >/dev/null
-cargo build -q -p strandline-support --example sample
+cargo build -q --workspace --locked --example sample
 "${CARGO_TARGET_DIR:-target}/debug/examples/sample" "$work/bundle" > "$work/at" &
 server=$!
 for _ in $(seq 100); do

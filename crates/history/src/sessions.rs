@@ -1,12 +1,14 @@
 //! What each connection had set at each moment, as its own statements in the log tell it. Each log tells it in its own order;
 //! a statement is asked of the log that it stands in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use strandline_model::event::columns::{self, Holds, Lend};
 use strandline_model::event::{Activity, MASK, Status};
 use strandline_model::evidence::{ArtefactId, EventRef};
 use strandline_sql::{Dialect, Ran, SessionState, may_change};
+
+use crate::writes::{first_word, is_let_run};
 
 /// Different states that are kept; after that, nothing is known of a session that sets anything.
 const STATES_AT_MOST: usize = 1 << 16;
@@ -22,6 +24,8 @@ pub struct Sessions {
     numbers: HashMap<SessionState, u32>,
     /// While the log is read.
     running: HashMap<(u32, String), SessionState>,
+    /// Those of them in whose transaction a statement failed.
+    failed: HashSet<(u32, String)>,
 }
 
 /// From here on, the session was in this state.
@@ -41,13 +45,20 @@ impl Sessions {
         let statement = event.column::<columns::statement>().unwrap_or_default();
         let begins = event.column::<columns::activity>() == Activity::Connect;
         let has_failed = event.column::<columns::activity>() == Activity::Error || event.column::<columns::status>() == Status::Failure;
-        if !begins && !has_failed && !may_change(statement) {
+        let goes_on = !self.failed.is_empty()
+            && !has_failed
+            && is_let_run(event.column::<columns::record_kind>(), &first_word(statement))
+            && self.failed.remove(&(log, connection.to_owned()));
+        if !begins && !has_failed && !goes_on && !may_change(statement) {
             return;
         }
         // States are as many as a log makes them, and a log may be made to make them.
         let is_full = self.states.len() >= STATES_AT_MOST;
         let state = self.running.entry((log, connection.to_owned())).or_insert_with(|| SessionState::new(dialect));
         let before = state.settled();
+        if goes_on {
+            state.go_on();
+        }
         let parameters = parameters_of(event);
         let ran = Ran { sql: statement, time: event.column::<columns::time>().micros(), parameters: &parameters };
         match (begins, has_failed) {
@@ -55,6 +66,9 @@ impl Sessions {
             (true, _) => *state = SessionState::new(dialect),
             (false, true) => state.fail(ran),
             (false, false) => state.take(ran),
+        }
+        if state.has_failed() {
+            self.failed.insert((log, connection.to_owned()));
         }
         let now = state.settled();
         if now == before {
@@ -91,7 +105,7 @@ impl Sessions {
 
 strandline_model::event_columns! {
     /// What tells what a session set.
-    pub(crate) trait Telling { time, place, activity, status, statement, parameters }
+    pub(crate) trait Telling { time, place, activity, status, statement, parameters, record_kind }
 }
 
 /// The values of a statement's parameters, as far as they are known.

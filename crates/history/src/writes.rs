@@ -303,6 +303,13 @@ fn shows_all(event: &Row<'_>, word: &str) -> bool {
     }
 }
 
+/// Whether a record of PostgreSQL tells that its statement was let run: pgaudit's and durations are written of no other. What ends a failed
+/// transaction is let run in it.
+pub(crate) fn is_let_run(kind: Option<RecordKind>, word: &str) -> bool {
+    let is_told = matches!(kind, Some(RecordKind::PgauditSession | RecordKind::PgauditObject | RecordKind::Duration));
+    is_told && !["", "commit", "end", "rollback", "abort", "prepare"].contains(&word)
+}
+
 /// The values that were bound to a write. pgaudit writes NULL and an empty text alike.
 fn bound(event: &Row<'_>) -> Option<Box<[Option<String>]>> {
     let is_audited = matches!(event.record_kind, Some(RecordKind::PgauditSession | RecordKind::PgauditObject));
@@ -402,7 +409,10 @@ struct Part<'p, 'b> {
 struct Open {
     transaction: Option<String>,
     explicit: bool,
-    aborted: bool,
+    /// Where an error took the running transaction with it: what comes fails, up to its end, or to a rollback to a savepoint.
+    aborted: Option<Place>,
+    /// Whether the running transaction may have ended, or gone on from a savepoint, without a word in this log.
+    perhaps_over: bool,
     /// `SET autocommit = 0`: each statement begins a transaction.
     manual: bool,
     /// That each statement is a transaction by itself is known: the connection began in this log, or began a transaction in words.
@@ -604,6 +614,10 @@ impl Reader {
         if event.transaction.is_some() && connection.transaction.is_none() && !connection.explicit && self.dialect == Dialect::PostgreSql {
             self.flush(connection, session, Finish::Statement, place);
         }
+        let has_failed = event.activity == Activity::Error || event.status == Status::Failure;
+        if let Some(aborted) = connection.aborted.filter(|_| self.dialect == Dialect::PostgreSql && !has_failed && is_let_run(event.record_kind, word)) {
+            self.revive(connection, session, aborted, event.transaction.is_some());
+        }
         connection.is_by_itself |= event.activity == Activity::Connect && self.dialect == Dialect::MySql;
         if event.activity == Activity::Connect {
             connection.state = None;
@@ -648,6 +662,24 @@ impl Reader {
             let word = first_word(text);
             self.step_part(connection, Part { event, statement: text, word: &word, session, place: Place::new(time, &event.place, number), is_whole: false });
         }
+    }
+
+    /// A statement went well after an error had taken its transaction with it: that is over, or went on from a savepoint. pgaudit tells of
+    /// neither, since it looks nothing up for a transaction that has failed.
+    fn revive(&mut self, connection: &mut Open, session: &str, aborted: Place, is_of_one_number: bool) {
+        if let Some(state) = &mut connection.state {
+            state.go_on();
+        }
+        let keep = match connection.savepoints.last() {
+            // What came after the last savepoint is taken back either way.
+            Some((_, keep)) => *keep,
+            // From one that no log tells of.
+            None if is_of_one_number => connection.pending.len(),
+            None => return self.flush(connection, session, Finish::Undone, aborted),
+        };
+        connection.take_back(keep, aborted, self.facts.connections.get_mut(session));
+        connection.pending.iter_mut().for_each(|p| p.write.end = p.write.end.max(End::Unsure));
+        (connection.aborted, connection.perhaps_over) = (None, !is_of_one_number);
     }
 
     /// Which statements are of one transaction, as their numbers tell.
@@ -763,7 +795,7 @@ impl Reader {
             }
         }
         if self.dialect == Dialect::PostgreSql && (connection.explicit || event.transaction.is_some()) {
-            connection.aborted = true;
+            connection.aborted.get_or_insert(Place::new(event.time.micros(), &event.place, 0));
             // A statement that fails by itself takes nothing with it of those that come after.
             connection.transaction = event.transaction.as_deref().map(str::to_owned).or(connection.transaction.take());
         }
@@ -803,8 +835,8 @@ impl Reader {
             }
             "begin" | "start" if event.activity != Activity::Write || !part.is_whole => {
                 // PostgreSQL only warns where a transaction is open; MySQL commits it.
-                if mysql || !connection.explicit {
-                    let end = connection.implicit_end();
+                if mysql || !connection.explicit || connection.perhaps_over {
+                    let end = if connection.perhaps_over { Finish::NotShown } else { connection.implicit_end() };
                     self.flush(connection, session, end, place);
                     connection.is_by_itself = true;
                     connection.explicit = true;
@@ -860,7 +892,7 @@ impl Reader {
                 connection.begin(place, self.dialect, "");
             }
             // It fails, and takes the transaction back.
-            TwoPhase::Prepare(_) if connection.aborted => self.flush(connection, session, Finish::Undone, place),
+            TwoPhase::Prepare(_) if connection.aborted.is_some() => self.flush(connection, session, Finish::Undone, place),
             TwoPhase::Prepare(name) => {
                 let pending = std::mem::take(&mut connection.pending);
                 self.flush(connection, session, Finish::Committed, place);
@@ -1014,7 +1046,7 @@ impl Reader {
 
     /// The transaction is over.
     fn flush(&mut self, connection: &mut Open, session: &str, finish: Finish, place: Place) {
-        let finish = if connection.aborted { Finish::Undone } else { finish };
+        let finish = if connection.aborted.is_some() { Finish::Undone } else { finish };
         let pending = std::mem::take(&mut connection.pending);
         self.end(connection.log, pending, finish, place, connection.is_in_transaction());
         if let Some(mut running) = connection.running.take() {
@@ -1162,7 +1194,7 @@ impl Open {
     /// Whether what is pending is known to be part of a transaction that a later statement ends: one was begun, or the log gives its number,
     /// and a record of another number would have ended it.
     fn is_in_transaction(&self) -> bool {
-        self.explicit || self.manual || self.transaction.is_some()
+        !self.perhaps_over && (self.explicit || self.manual || self.transaction.is_some())
     }
 
     /// How what is pending ends with a statement that commits without saying so, in MySQL.
@@ -1254,6 +1286,14 @@ impl Open {
         }
     }
 
+    /// All but the first so many writes of the transaction never took effect; until here its own connection saw them.
+    fn take_back(&mut self, keep: usize, place: Place, facts: Option<&mut ConnectionFacts>) {
+        let undone: HashSet<u32> = self.pending.drain(keep.min(self.pending.len())..).filter_map(|p| p.write.owner).map(|o| o.write).collect();
+        if let Some(facts) = facts.filter(|_| !undone.is_empty()) {
+            facts.own.iter_mut().rev().take(undone.len()).filter(|own| undone.contains(&own.number)).for_each(|own| own.undone = Some(place));
+        }
+    }
+
     /// ROLLBACK TO: what came after the savepoint never took effect; a savepoint that is not known leaves all of it open.
     fn back_to(&mut self, name: Option<&String>, place: Place, facts: Option<&mut ConnectionFacts>) {
         let at = name.and_then(|name| self.savepoints.iter().rposition(|(known, _)| known == name));
@@ -1261,15 +1301,12 @@ impl Open {
             Some(at) => {
                 let keep = self.savepoints[at].1;
                 self.savepoints.truncate(at + 1);
-                let undone: HashSet<u32> = self.pending.drain(keep.min(self.pending.len())..).filter_map(|p| p.write.owner).map(|o| o.write).collect();
-                if let Some(facts) = facts.filter(|_| !undone.is_empty()) {
-                    facts.own.iter_mut().rev().take(undone.len()).filter(|own| undone.contains(&own.number)).for_each(|own| own.undone = Some(place));
-                }
+                self.take_back(keep, place, facts);
             }
             None => self.pending.iter_mut().for_each(|p| p.write.end = End::Unsure),
         }
         // PostgreSQL: the transaction goes on from the savepoint.
-        self.aborted = false;
+        self.aborted = None;
     }
 }
 
@@ -1357,7 +1394,7 @@ fn may_commit_first(statement: &str, word: &str) -> bool {
     }
 }
 
-fn first_word(statement: &str) -> String {
+pub(crate) fn first_word(statement: &str) -> String {
     statement.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_ascii_lowercase()
 }
 
@@ -1477,6 +1514,7 @@ mod tests {
                 "slow" => RecordKind::MysqlSlow,
                 "audit" | "coarse" => RecordKind::MysqlAudit,
                 "parse" => RecordKind::Other,
+                "pgaudit" => RecordKind::PgauditSession,
                 _ => RecordKind::Statement,
             });
             builder.push(&event);
@@ -1511,6 +1549,24 @@ mod tests {
             &["log 1 INSERT INTO t VALUES (1)", "numbered 2 DELETE FROM t !", "numbered 3 DELETE FROM u", "log 9 SHOW x"],
             &["1 INSERT INTO t VALUES (1)", "3 DELETE FROM u"],
         );
+    }
+
+    #[test]
+    fn what_is_let_run_after_an_error_says_that_its_transaction_is_over() {
+        let failed = ["pgaudit 1 BEGIN", "pgaudit 2 DELETE FROM t", "pgaudit 3 SELECT odd !"];
+        let then = |rest: &[&'static str], expected: &[&str]| check(&[&failed[..], rest].concat(), expected);
+        then(&["pgaudit 4 SELECT 1", "pgaudit 5 DELETE FROM u"], &["5 DELETE FROM u"]);
+        then(&["pgaudit 4 BEGIN", "pgaudit 5 DELETE FROM u", "pgaudit 6 COMMIT"], &["6 DELETE FROM u"]);
+        then(&["pgaudit 4 SELECT odd !", "pgaudit 6 COMMIT", "pgaudit 7 DELETE FROM u"], &["7 DELETE FROM u"]);
+        // From a savepoint it may have gone on.
+        let saved = ["pgaudit 1 BEGIN", "pgaudit 2 DELETE FROM t", "pgaudit 3 SAVEPOINT a", "pgaudit 4 DELETE FROM u", "pgaudit 5 SELECT odd !"];
+        let then = |rest: &[&'static str], expected: &[&str]| check(&[&saved[..], rest].concat(), expected);
+        then(&["pgaudit 6 DELETE FROM v", "pgaudit 9 COMMIT"], &["2 DELETE FROM t ?", "6 DELETE FROM v +3"]);
+        then(&["pgaudit 6 DELETE FROM v", "pgaudit 9 ROLLBACK"], &["2 DELETE FROM t ?", "6 DELETE FROM v ?"]);
+        then(&["pgaudit 6 BEGIN", "pgaudit 7 DELETE FROM v", "pgaudit 9 COMMIT"], &["2 DELETE FROM t ?", "9 DELETE FROM v"]);
+        // What is logged before it runs says nothing of it.
+        check(&["log 1 BEGIN", "log 2 DELETE FROM t", "log 3 SELECT odd !", "log 4 SELECT 1", "log 5 DELETE FROM u", "log 6 COMMIT"], &[]);
+        check(&["numbered 1 BEGIN", "numbered 1 DELETE FROM t", "numbered 1 SELECT odd !", "numbered 2 DELETE FROM u", "log 9 SHOW x"], &["2 DELETE FROM u"]);
     }
 
     #[test]

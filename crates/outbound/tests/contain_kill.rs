@@ -89,7 +89,7 @@ fn start(path: &Path, told: &Path, does: &str) -> std::process::Child {
     // In a world of its own the place where the program lies may be hidden: homes of accounts are mounted over.
     let program = std::env::current_exe().ok().filter(|place| place.exists()).unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
     let mut command = Command::new(program);
-    command.args(["--exact", "child_that_gets_killed", "--test-threads=1"]).envs(CHILD.into_iter().zip(values)).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(["--exact", "child_that_gets_killed", "--test-threads=1"]).envs(CHILD.into_iter().zip(values)).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
@@ -101,7 +101,8 @@ fn run_with_kills(path: &Path, told: &Path, does: &str, after: Duration) -> bool
     let _ = child.kill();
     let _ = child.wait();
     let out = start(path, told, does).wait_with_output().unwrap();
-    assert!(out.status.success(), "after a kill at {after:?} of {does}: {}", String::from_utf8_lossy(&out.stderr));
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(out.status.success(), "after a kill at {after:?} of {does}: {}{}", said(&out.stdout), said(&out.stderr));
     was_killed
 }
 
@@ -271,7 +272,7 @@ fn killed_at_the_key_of_an_application() {
     let holds = || {
         let mut names: Vec<String> =
             std::fs::read_dir(folder.folder()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
-        names.retain(|name| !name.ends_with(".strandline"));
+        names.retain(|name| !name.contains(".strandline."));
         names.sort();
         format!("{names:?} {} {}", std::fs::read_to_string(folder.at("key")).unwrap(), std::fs::read_to_string(folder.at("told")).unwrap())
     };

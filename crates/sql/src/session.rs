@@ -353,6 +353,23 @@ impl SessionState {
         self.differing(&after.settings);
     }
 
+    /// Whether a statement failed in the transaction that it is in: nothing is let run until that ends, or goes back to a savepoint.
+    pub fn has_failed(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.is_aborted)
+    }
+
+    /// A statement was let run: a transaction that had failed is over without a word of it, or went on from a savepoint, which pgaudit does not
+    /// tell either.
+    pub fn go_on(&mut self) {
+        let Some(transaction) = self.transaction.take_if(|transaction| transaction.is_aborted) else { return };
+        let local = std::mem::take(&mut self.local);
+        self.settings = transaction.before;
+        let Some((_, settings, _)) = transaction.savepoints.last() else { return };
+        self.differing(settings);
+        local.keys().for_each(|name| self.put(name.clone(), Kept::Unknown, Scope::Session));
+        self.begin();
+    }
+
     /// What is set otherwise there is not known here.
     fn differing(&mut self, there: &Settings) {
         if Arc::ptr_eq(&self.settings, there) {
@@ -1092,6 +1109,22 @@ mod tests {
 
     fn is(values: &[&str]) -> Setting {
         Setting::Is(values.iter().map(|v| (*v).to_owned()).collect())
+    }
+
+    #[test]
+    fn what_a_failed_transaction_set_is_gone_once_anything_is_let_run() {
+        let gone_on = |statements: &[&str]| {
+            let mut state = after(Dialect::PostgreSql, statements);
+            state.go_on();
+            (state.search_path(), state.has_failed())
+        };
+        let failed = ["SET search_path = a", "BEGIN", "SET search_path = b", "SELECT odd !"];
+        assert_eq!(gone_on(&failed), (is(&["a"]), false));
+        assert_eq!(gone_on(&["SET search_path = a", "BEGIN", "SET LOCAL search_path = b", "SELECT odd !"]), (is(&["a"]), false));
+        // It may have gone on from a savepoint.
+        assert_eq!(gone_on(&["BEGIN", "SET search_path = b", "SAVEPOINT s", "SELECT odd !"]), (Setting::Unknown, false));
+        assert_eq!(gone_on(&["SET search_path = b", "BEGIN", "SAVEPOINT s", "SET search_path = c", "SELECT odd !"]), (is(&["b"]), false));
+        assert_eq!(gone_on(&["BEGIN", "SET search_path = b"]), (is(&["b"]), false));
     }
 
     #[test]

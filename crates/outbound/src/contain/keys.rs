@@ -162,7 +162,7 @@ impl Keys {
 
 /// A copy with owner and mode, there as a whole or not at all.
 fn copy(machine: &Machine, doing: &str, from: &str, to: &str) -> Result<(), ContainError> {
-    const SCRIPT: &str = "cp -p -- \"$1\" \"$2.strandline\" && sync -- \"$2.strandline\" && mv -f -- \"$2.strandline\" \"$2\"";
+    const SCRIPT: &str = "new=\"$2.strandline.$$\"; cp -p -- \"$1\" \"$new\" && sync -- \"$new\" && mv -f -- \"$new\" \"$2\"";
     machine.change(doing, &["sh", "-c", SCRIPT, "sh", from, to], b"").map(|_| ())
 }
 

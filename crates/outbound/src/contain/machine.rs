@@ -201,10 +201,12 @@ impl Machine {
 }
 
 /// Puts what it reads in a file's place, as a whole or not at all: where whoever writes to it was killed, its input ends before its time.
-const REPLACE: &str = "set -e; umask 077; cat > \"$1.strandline\"; \
-     if [ \"$(wc -c < \"$1.strandline\")\" -ne \"$2\" ]; then rm -f -- \"$1.strandline\"; echo 'not all of it came' >&2; exit 1; fi; \
-     if [ -e \"$1\" ]; then chown --reference=\"$1\" -- \"$1.strandline\"; chmod --reference=\"$1\" -- \"$1.strandline\"; \
-     else chmod 644 -- \"$1.strandline\"; fi; sync -- \"$1.strandline\"; mv -f -- \"$1.strandline\" \"$1\"";
+/// What a killed run left running writes to a file of its own, or it would take away what the next run writes.
+const REPLACE: &str = "set -e; umask 077; new=\"$1.strandline.$$\"; \
+     find \"$(dirname -- \"$1\")\" -maxdepth 1 -type f -name \"$(basename -- \"$1\").strandline.*\" -mmin +1 -exec rm -f -- {} + 2>/dev/null || true; \
+     cat > \"$new\"; if [ \"$(wc -c < \"$new\")\" -ne \"$2\" ]; then rm -f -- \"$new\"; echo 'not all of it came' >&2; exit 1; fi; \
+     if [ -e \"$1\" ]; then chown --reference=\"$1\" -- \"$new\"; chmod --reference=\"$1\" -- \"$new\"; \
+     else chmod 644 -- \"$new\"; fi; sync -- \"$new\"; mv -f -- \"$new\" \"$1\"";
 
 /// A key that the machine does not take is no machine that is away.
 fn not_let_in(error: ContainError, reach: &Reach) -> ContainError {
@@ -311,6 +313,28 @@ pub(super) fn bounded(mut command: Command, input: &[u8], patience: Duration) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_running_takes_nothing_from_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        std::fs::write(&path, "as it was").expect("a file");
+        let begin = |text: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", REPLACE, "sh"]).arg(&path).arg(text.len().to_string()).stdin(Stdio::piped()).stderr(Stdio::null());
+            command.spawn().expect("a shell")
+        };
+        let (mut left, mut next) = (begin("of the killed run"), begin("of the next"));
+        left.stdin.as_mut().expect("a pipe").write_all(b"of the killed").expect("it reads");
+        next.stdin.take().expect("a pipe").write_all(b"of the next").expect("it reads");
+        assert!(next.wait().expect("it ends").success());
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), "of the next");
+        // What did not come whole is put nowhere, and leaves nothing.
+        drop(left.stdin.take());
+        assert!(!left.wait().expect("it ends").success());
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), "of the next");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
 
     #[test]
     fn a_word_stays_one_word_in_another_shell() {

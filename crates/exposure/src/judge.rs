@@ -186,6 +186,45 @@ fn chooses_among_rows(job: &Job, world: &World) -> bool {
     chooses || !job.named.without_views() || strandline_history::writes::parse(&job.sql, dialect).is_none_or(|statement| holds_folds(&statement))
 }
 
+/// Whom one row more than the replay finds may bring in beside itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Brings {
+    /// Nobody.
+    Nobody,
+    /// Rows behind it, into what an OFFSET leaves.
+    Next,
+    /// Rows of its group, or those that a function takes by their places.
+    Group,
+}
+
+/// Whom one row more may bring in beside itself. What looks at several relations is told apart before ([`reads_several`]).
+fn brings(job: &Job, world: &World) -> Brings {
+    const OF_GROUPS: [&str; 8] = ["having", "over", "mode", "percentile_disc", "ntile", "array_agg", "string_agg", "group_concat"];
+    let dialect = world.databases[job.database].dialect;
+    let all = tokens(&job.sql, dialect);
+    let count = |words: &[&str]| all.iter().filter(|token| words.iter().any(|word| token.is(word))).count();
+    let of_group = count(&OF_GROUPS) > 0 || !job.named.without_views();
+    let parsed = strandline_history::writes::parse(&job.sql, dialect);
+    let outermost = match &parsed {
+        Some(Statement::Query(query)) => query.limit_clause.as_ref(),
+        _ => None,
+    };
+    let is_nothing = |offset: &Expr| matches!(offset, Expr::Value(value) if matches!(&value.value, Literal::Number(number, _) if number == "0"));
+    let (named, skips) = match outermost {
+        Some(LimitClause::LimitOffset { offset: Some(offset), .. }) => (1, !is_nothing(&offset.value)),
+        Some(LimitClause::OffsetCommaLimit { offset, .. }) => (0, !is_nothing(offset)),
+        _ => (0, false),
+    };
+    // MySQL's `LIMIT 3, 4` says no word of it, and may stand in an inner query.
+    let inner = dialect == strandline_sql::Dialect::MySql && count(&["select"]) > 1 && count(&["limit"]) > usize::from(outermost.is_some());
+    let is_skipped = job.call.rows.is_some_and(|(skip, _)| skip > 0);
+    match skips || is_skipped {
+        _ if of_group || inner || parsed.is_none() || count(&["offset"]) > named => Brings::Group,
+        true => Brings::Next,
+        false => Brings::Nobody,
+    }
+}
+
 /// Whether a statement names one of these columns elsewhere than as a value that it sends as it stands.
 fn conditions_name(sql: &str, dialect: strandline_sql::Dialect, columns: &BTreeSet<&str>) -> bool {
     let Some(mut statement) = strandline_history::writes::parse(sql, dialect) else { return true };
@@ -313,7 +352,8 @@ impl Judge<'_> {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
         // A row that the replay does not find, by a value that it may have got since, moves each row behind it by one place.
-        if self.asks_of_unknown() && !self.in_doubt().is_empty() && chooses_among_rows(job, self.world) {
+        let may_lack_rows = self.asks_of_unknown() && !self.in_doubt().is_empty();
+        if may_lack_rows && chooses_among_rows(job, self.world) {
             cap = lower(cap, (Certainty::Likely, Some(Missing::RowDoubtful)));
         }
         if self.response_is_too_small() {
@@ -344,7 +384,11 @@ impl Judge<'_> {
         if !leaves_nobody {
             self.others(&columns, Missing::TableDoubtful);
         }
-        let other_rows = replayed.other_rows || replayed.revealed.iter().any(|r| r.doubt.is_some_and(|d| d.other_rows));
+        let brings = if may_lack_rows { brings(job, self.world) } else { Brings::Nobody };
+        if brings == Brings::Group {
+            self.all_there(&columns, Missing::RowDoubtful);
+        }
+        let other_rows = brings == Brings::Next || replayed.other_rows || replayed.revealed.iter().any(|r| r.doubt.is_some_and(|d| d.other_rows));
         if other_rows {
             self.without_limit();
         }
@@ -548,15 +592,19 @@ impl Judge<'_> {
     /// Where others may have stood in a table than those who are known in it, they are possible; and a row that nobody knows may
     /// have brought any row of the tables that it is joined to.
     fn others(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
-        let (database, described) = (self.job.database, self.job.named.described.clone());
         let joins_unknown = || {
-            (!self.job.named.without_views() || reads_several(&self.job.sql, self.world.databases[database].dialect))
+            (!self.job.named.without_views() || reads_several(&self.job.sql, self.world.databases[self.job.database].dialect))
                 && self.asks_of_unknown()
                 && !self.in_doubt().is_empty()
         };
-        if !described.iter().any(|table| self.is_open(*table)) && !joins_unknown() {
-            return;
+        if self.job.named.described.iter().any(|table| self.is_open(*table)) || joins_unknown() {
+            self.all_there(displayed, missing);
         }
+    }
+
+    /// Whoever stood in its tables is possible.
+    fn all_there(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
+        let (database, described) = (self.job.database, self.job.named.described.clone());
         let bound = bound_subject(self.job, self.world);
         for table in described {
             let columns = self.in_question(table, displayed);

@@ -802,6 +802,18 @@ fn a_row_in_question_leaves_nobody_confirmed_among_whom_it_may_stand() {
     check("SELECT name FROM hr.staff WHERE dob = '2'", 1, "A:name? B:date_of_birth~i B:name+");
     check("SELECT name FROM hr.staff WHERE dob = '2' ORDER BY staff_no LIMIT 1", 1, "A:name? B:date_of_birth~i B:name~");
     check("SELECT max(name) FROM hr.staff WHERE dob = '2'", 1, "A:name? B:date_of_birth~i B:name~");
+    // One row more moves others into what an OFFSET leaves, or into the place that a function takes; it moves nobody into the first rows.
+    check(
+        "SELECT name FROM hr.staff WHERE dob <> '1' ORDER BY staff_no LIMIT 1 OFFSET 1",
+        1,
+        "A:name? B:date_of_birth?i B:name? C:date_of_birth~i C:name~ D:date_of_birth?i D:name?",
+    );
+    check("SELECT name FROM hr.staff WHERE dob <> '1' ORDER BY staff_no LIMIT 1 OFFSET 0", 1, "A:name? B:date_of_birth~i B:name~");
+    check(
+        "SELECT nth_value(name, 2) OVER (ORDER BY staff_no) FROM hr.staff WHERE dob <> '1'",
+        3,
+        "A:name? B:date_of_birth~i B:name? B:name~i C:date_of_birth~i C:name~ D:date_of_birth~i D:name? D:name~i",
+    );
     // Nothing hangs on the value that is not known.
     check("SELECT name FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "B:name+");
     check("SELECT name, dob FROM hr.staff WHERE staff_no > 'A' ORDER BY staff_no LIMIT 1", 1, "B:date_of_birth+ B:name+");

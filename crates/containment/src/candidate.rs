@@ -150,7 +150,8 @@ impl Offers<'_> {
     fn account(&mut self, held: &Held, account: &str, system: Option<&str>) {
         let name = account.rsplit('\\').next().unwrap_or(account).to_owned();
         let runs: Vec<Runs> = system.into_iter().map(str::to_owned).chain(held.systems.iter().cloned()).map(|s| self.runs(&s)).collect();
-        if let Some(system) = system.filter(|_| runs.iter().any(|r| r.linux) && !runs.iter().any(|r| r.web)) {
+        let is_of_machine = runs.iter().any(|r| r.linux) && (!held.opened.is_empty() || !runs.iter().any(|r| r.web));
+        if let Some(system) = system.filter(|_| is_of_machine) {
             let account = name.clone();
             self.offer(held, Some(system), [Effect::LinuxLock { account: account.clone() }]);
             self.offer(held, Some(system), [Effect::LinuxKeysMove { account: account.clone() }]);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::containment::{Foothold, canonical};
-use strandline_model::estate::Estate;
+use strandline_model::estate::{Estate, LogSource};
 use strandline_model::event::{Activity, Class, Status, columns};
 use strandline_model::node::Node;
 use strandline_model::table::ScanError;
@@ -16,8 +16,8 @@ use crate::whose::{Actor, Whose, hash64, present};
 
 /// Footholds that are worked out; what is beyond is named as left open, none is dropped silently.
 const MOST_FOOTHOLDS: usize = 2_000;
-/// Accounts at systems that keys opened.
-const MOST_KEYS: usize = 10_000;
+/// Accounts of machines that were signed in to, each with each of its keys.
+const MOST_LOGINS: usize = 10_000;
 
 /// A foothold, and what it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) struct Held {
     pub accounts: BTreeSet<String>,
     /// Addresses that others use too, from which it was used.
     pub shared_addresses: BTreeSet<String>,
-    /// Of a key: accounts that it opened, and where.
+    /// Accounts of machines that were signed in to, and where: of a key those that it opened.
     pub opened: BTreeSet<(String, String)>,
 }
 
@@ -44,10 +44,10 @@ pub(crate) fn of(inputs: &Inputs<'_>, actor: &Actor) -> Result<(Vec<Held>, Vec<S
     all.of_actor(actor, inputs.steps);
     inputs.links.iter().filter(|l| l.verdict.as_deref() != Some("struck")).for_each(|link| all.route(link, inputs.steps));
     all.shares(inputs.steps);
-    let keys = keys(inputs, actor)?;
-    keys.iter().filter(|(whose, _)| *whose == Whose::Intruder).for_each(|(_, used)| all.key(used));
+    let logins = logins(inputs, actor)?;
+    logins.iter().filter(|(whose, _)| *whose == Whose::Intruder).for_each(|(_, login)| all.login(login, actor));
     all.are_open = true;
-    keys.iter().filter(|(whose, _)| *whose == Whose::Open).for_each(|(_, used)| all.key(used));
+    logins.iter().filter(|(whose, _)| *whose == Whose::Open).for_each(|(_, login)| all.login(login, actor));
     if let Some(may_be) = &actor.may_be {
         all.of_actor(may_be, inputs.steps);
     }
@@ -58,44 +58,49 @@ pub(crate) fn of(inputs: &Inputs<'_>, actor: &Actor) -> Result<(Vec<Held>, Vec<S
         notes.push(format!("{} footholds are not worked out, beyond the first {MOST_FOOTHOLDS}: they count as left open", held.len() - MOST_FOOTHOLDS));
         held.truncate(MOST_FOOTHOLDS);
     }
-    if keys.len() >= MOST_KEYS {
-        notes.push(format!("more than {MOST_KEYS} uses of SSH keys are his or may be: those beyond are not looked at"));
+    if logins.len() >= MOST_LOGINS {
+        notes.push(format!("more than {MOST_LOGINS} accounts of machines were signed in to that are his or may be: those beyond are not looked at"));
     }
     Ok((held, notes))
 }
 
-/// A sign-in with an SSH key.
+/// A sign-in to a machine, as its own log tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct KeyUsed {
-    fingerprint: String,
+struct Login {
     account: String,
     system: String,
+    /// The fingerprint of the SSH key, where it was by one.
+    key: Option<String>,
     /// Links that say whose it was.
     because: Vec<String>,
 }
 
 strandline_model::event_columns! {
-    /// What is read of a record to tell with which key somebody signed in.
+    /// What is read of a record to tell who signed in, and with which key.
     struct SignIn { class, activity, status, source, system, place, src_ip, account, session, secrets, host, labels }
 }
 
-/// The keys that opened sessions which are his, or may be: each account and system once.
-fn keys(inputs: &Inputs<'_>, actor: &Actor) -> Result<BTreeSet<(Whose, KeyUsed)>, ScanError> {
+/// The sign-ins to machines that are his, or may be: each account, system and key once.
+fn logins(inputs: &Inputs<'_>, actor: &Actor) -> Result<BTreeSet<(Whose, Login)>, ScanError> {
     let mut found = BTreeSet::new();
-    // No other log tells of keys.
-    if !inputs.estate.sources.iter().any(|source| matches!(source.format.as_str(), "linux_auth" | "journald" | "auditd")) {
+    let of_machine = |source: &&LogSource| matches!(source.format.as_str(), "linux_auth" | "journald" | "auditd");
+    let sources: BTreeSet<&str> = inputs.estate.sources.iter().filter(of_machine).map(|source| source.id.as_str()).collect();
+    if sources.is_empty() {
         return Ok(found);
     }
     for part in columns::scan::<SignIn<'_>>(inputs.events)? {
         for event in part?.iter() {
             let lets_in = event.class == Class::Authentication && event.activity == Activity::Logon && event.status == Status::Success;
-            let labels = present(event.labels.as_deref()).filter(|_| lets_in && found.len() < MOST_KEYS);
-            let (Some(fingerprint), Some(account)) = (labels.and_then(ssh_key), present(event.account.as_deref())) else { continue };
+            if !lets_in || found.len() >= MOST_LOGINS || !sources.contains(event.source.as_ref()) {
+                continue;
+            }
+            let Some(account) = present(event.account.as_deref()) else { continue };
             let session = actor.session_of(&event);
             let whose = actor.whose(&event, session.as_deref());
             if whose != Whose::Lawful {
-                let because = actor.links_of(&event, session.as_deref());
-                found.insert((whose, KeyUsed { fingerprint, account: account.to_owned(), system: event.system.to_string(), because }));
+                let (account, system) = (account.to_owned(), event.system.to_string());
+                let key = present(event.labels.as_deref()).and_then(ssh_key);
+                found.insert((whose, Login { account, system, key, because: actor.links_of(&event, session.as_deref()) }));
             }
         }
     }
@@ -218,11 +223,18 @@ impl Footholds<'_> {
         }
     }
 
-    fn key(&mut self, used: &KeyUsed) {
-        let foothold = Foothold::Key { fingerprint: used.fingerprint.clone() };
-        let held = self.add(foothold, used.because.iter().cloned(), [used.system.clone()]);
-        held.accounts.insert(used.account.clone());
-        held.opened.insert((used.account.clone(), used.system.clone()));
+    /// A sign-in to a machine: the account there, and the key.
+    fn login(&mut self, login: &Login, actor: &Actor) {
+        if !actor.pinned.contains_key(&login.account) {
+            let foothold = Foothold::Account { account: login.account.clone(), system: Some(login.system.clone()) };
+            let held = self.add(foothold, login.because.iter().cloned(), [login.system.clone()]);
+            held.opened.insert((login.account.clone(), login.system.clone()));
+        }
+        if let Some(key) = &login.key {
+            let held = self.add(Foothold::Key { fingerprint: key.clone() }, login.because.iter().cloned(), [login.system.clone()]);
+            held.accounts.insert(login.account.clone());
+            held.opened.insert((login.account.clone(), login.system.clone()));
+        }
     }
 
     /// A route whose weakness let his SQL through: `statements=GET /search?q of session=…, injected`.

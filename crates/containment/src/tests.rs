@@ -372,6 +372,9 @@ fn the_key_that_he_signed_in_with_is_a_foothold_wherever_it_opens() {
     let found = proposal_of(events, &with_gate(), &[link("pin", "pin:x", "address=203.0.113.7")], &[]);
     let keys: Vec<&str> = found.footholds.iter().filter(|f| f.kind == "key").map(|f| f.name.as_str()).collect();
     assert_eq!(keys, ["key SHA256:his"], "the owner's own key is none of his");
+    let accounts: Vec<&str> = found.footholds.iter().filter(|f| f.kind == "account").map(|f| f.name.as_str()).collect();
+    assert_eq!(accounts, ["account eve of gate", "account ops of gate"]);
+    check(&found, "linux_lock", "opens a session of eve", ("sign_ins", 1, 0, 0));
     check(&found, "linux_keys_move", "no key opens a session of ops", ("sign_ins", 1, 1, 0));
     check(&found, "linux_keys_move", "no key opens a session of eve", ("sign_ins", 1, 0, 0));
     let moved = |of: &str| find(&found, "linux_keys_move", of).id.clone();

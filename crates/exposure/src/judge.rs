@@ -199,7 +199,7 @@ enum Brings {
 
 /// Whom one row more may bring in beside itself. What looks at several relations is told apart before ([`reads_several`]).
 fn brings(job: &Job, world: &World) -> Brings {
-    const OF_GROUPS: [&str; 8] = ["having", "over", "mode", "percentile_disc", "ntile", "array_agg", "string_agg", "group_concat"];
+    const OF_GROUPS: [&str; 7] = ["having", "over", "mode", "percentile_disc", "array_agg", "string_agg", "group_concat"];
     let dialect = world.databases[job.database].dialect;
     let all = tokens(&job.sql, dialect);
     let count = |words: &[&str]| all.iter().filter(|token| words.iter().any(|word| token.is(word))).count();

@@ -27,6 +27,16 @@ pub type Taken = Arc<Mutex<Vec<TakenMail>>>;
 /// What a server holds against every second recipient; nothing, if it is empty.
 pub type Grudge = Arc<Mutex<String>>;
 
+/// Whether letters can be printed here; says so where they cannot.
+pub fn can_print() -> bool {
+    let printer = Path::new(env!("CARGO_BIN_EXE_strandline")).with_file_name(format!("strandline-print{}", std::env::consts::EXE_SUFFIX));
+    let can = printer.exists() && Path::new("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc").exists();
+    if !can {
+        println!("SKIPPED: no strandline-print is built, or no font with Chinese is installed (Debian: fonts-noto-cjk)");
+    }
+    can
+}
+
 /// Starts it: its port, and what it takes. Addresses beyond ASCII are taken too.
 pub fn start_server() -> (u16, Taken) {
     start(&Grudge::default(), Duration::ZERO)

@@ -22,12 +22,15 @@ fn open(sshd: &Sshd) -> Child {
     let mut command = sshd.ssh("eve");
     command.args(["-M", "-S", "/run/mux", "eve@127.0.0.1", "sleep 300"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.spawn().unwrap();
-    until("the session is open", || multiplexed(sshd));
+    // The socket may be there before what the session runs.
+    let runs = || Command::new("ps").args(["-u", "eve", "-o", "args="]).output().unwrap();
+    until("the session is open", || multiplexed(sshd) && String::from_utf8_lossy(&runs().stdout).contains("sleep 300"));
     child
 }
 
+/// Without the socket ssh would open a connection of its own.
 fn multiplexed(sshd: &Sshd) -> bool {
-    sshd.ssh("eve").args(["-S", "/run/mux", "eve@127.0.0.1", "true"]).output().unwrap().status.success() && std::path::Path::new("/run/mux").exists()
+    std::path::Path::new("/run/mux").exists() && sshd.ssh("eve").args(["-S", "/run/mux", "eve@127.0.0.1", "true"]).output().unwrap().status.success()
 }
 
 fn files() -> String {

@@ -76,6 +76,32 @@ const WORDS: &[&str] = &[
     "日本",
     "abc ",
     "abc",
+    // Letters with accents beside those without, Han characters, other scripts; letters that some languages move or put together.
+    "José",
+    "jose",
+    "Zoë",
+    "zoe",
+    "Ñandú",
+    "陳大文",
+    "陳小文",
+    "陳 David",
+    "Иван",
+    "иван",
+    "Ёлка",
+    "김",
+    "Łódź",
+    "chata",
+    "cukr",
+    "hrad",
+    "Wik",
+    "Vik",
+    "iris",
+    "yrsa",
+    "IRIS",
+    "Aase",
+    "Azur",
+    "zs",
+    "tz",
 ];
 const TEXTS: &[&str] = &[
     "# LIKE @",
@@ -155,6 +181,10 @@ const POSTGRES: &[Kind] = &[
     },
     Kind { name: "name", definition: "text", values: WORDS, conditions: TEXTS },
     Kind { name: "german", definition: "text COLLATE \"de-x-icu\"", values: WORDS, conditions: TEXTS },
+    Kind { name: "rooted", definition: "text COLLATE \"und-x-icu\"", values: WORDS, conditions: &[] },
+    Kind { name: "czech", definition: "text COLLATE \"cs-x-icu\"", values: WORDS, conditions: &[] },
+    Kind { name: "estonian", definition: "text COLLATE \"et-EE-x-icu\"", values: WORDS, conditions: &[] },
+    Kind { name: "chinese", definition: "text COLLATE \"zh-Hant-TW-x-icu\"", values: WORDS, conditions: &[] },
     Kind {
         name: "plain",
         definition: "text COLLATE \"C\"",
@@ -212,6 +242,11 @@ const MARIADB: &[Kind] = &[
         conditions: &["# = 'Muller'", "# COLLATE latin1_bin = 'Muller'"],
     },
     Kind { name: "swedish", definition: "varchar(40) COLLATE utf8mb4_swedish_ci", values: WORDS, conditions: &[] },
+    Kind { name: "uca", definition: "varchar(40) COLLATE utf8mb4_uca1400_ai_ci", values: WORDS, conditions: TEXTS },
+    Kind { name: "czech", definition: "varchar(40) COLLATE utf8mb4_czech_ci", values: WORDS, conditions: &[] },
+    Kind { name: "turkish", definition: "varchar(40) COLLATE utf8mb4_turkish_ci", values: WORDS, conditions: TEXTS },
+    Kind { name: "spanish", definition: "varchar(40) COLLATE utf8mb4_spanish_ci", values: WORDS, conditions: &[] },
+    Kind { name: "lettish", definition: "varchar(40) COLLATE utf8mb4_latvian_ci", values: WORDS, conditions: &[] },
     Kind { name: "padded", definition: "char(6)", values: &["ab", "abc", "b ", "AB"], conditions: &["# LIKE 'ab'", "# = 'ab  '", "length(#) = 2"] },
     Kind {
         name: "amount",
@@ -320,7 +355,7 @@ fn statement(kinds: &[Kind], chance: &mut Chance) -> String {
     let name = kind.name;
     let limit = 1 + chance.below(6);
     let direction = chance.pick(&["", " DESC"]);
-    match chance.below(12) {
+    match chance.below(14) {
         0..=4 => format!("SELECT id FROM t WHERE {}", one(chance)),
         5 => format!("SELECT id FROM t WHERE NOT ({})", one(chance)),
         6 => format!("SELECT id FROM t ORDER BY {name}{direction}, id LIMIT {limit}"),
@@ -328,6 +363,8 @@ fn statement(kinds: &[Kind], chance: &mut Chance) -> String {
         8 => format!("SELECT id FROM t WHERE {name} = (SELECT min({name}) FROM t)"),
         9 => format!("SELECT id FROM t WHERE {name} IN (SELECT {name} FROM t GROUP BY {name} HAVING count(*) > {limit})"),
         10 => format!("SELECT q.id FROM (SELECT id, row_number() OVER (ORDER BY {name}{direction}, id) AS n FROM t) q WHERE q.n <= {limit}"),
+        11 => format!("SELECT min(id) FROM t GROUP BY {name}"),
+        12 => format!("SELECT min(id) FROM t GROUP BY {name}, id > '{limit}'"),
         _ => format!("SELECT a.id FROM t a JOIN t b ON a.{name} = b.{name} WHERE b.id = {limit}"),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use datafusion::common::DataFusionError;
 
-use crate::kernels::Spelled;
+use crate::spellings::Spelled;
 use crate::types::Doubt;
 
 const HANDLE: u64 = 1 << 63;
@@ -149,10 +149,10 @@ impl Arena {
     /// Whether that was noted in this replay.
     pub(crate) fn is_open(&self) -> bool {
         let nodes = self.lock();
-        nodes.is_open || nodes.spelled.differ
+        nodes.is_open || nodes.spelled.differ()
     }
 
-    /// Looks at the texts that were folded so far.
+    /// Looks at the keys that groups were made by so far.
     pub(crate) fn spell(&self, note: impl FnOnce(&mut Spelled)) {
         note(&mut self.lock().spelled);
     }

@@ -27,6 +27,7 @@ use crate::pieces::are_all_present;
 use crate::stand_in::stand_ins;
 use crate::statement::{Reading, read_view};
 use crate::types::{ColumnRef, EngineError};
+use crate::watches::WatchesLast;
 
 /// Schema in which unqualified names are found: the first match of the search path.
 const SEARCH: &str = "__search_path";
@@ -191,7 +192,8 @@ fn texts_are(values: &ArrayRef, is_letter: fn(&u8) -> bool) -> bool {
 /// The engine's rules for physical plans, without those that push filters below joins: under an outer join, version 55.2 of the engine
 /// may take rows away with a filter that stands above it on the other side's columns.
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    PhysicalOptimizer::new().rules.into_iter().filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
+    let own: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(WatchesLast);
+    PhysicalOptimizer::new().rules.into_iter().filter(|rule| !rule.name().starts_with("FilterPushdown")).chain([own]).collect()
 }
 
 fn configuration(database: &Database, options: &Options) -> SessionConfig {

@@ -11,7 +11,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
 use datafusion::functions::expr_fn::abs;
 use datafusion::logical_expr::expr::{AggregateFunction, InList, ScalarFunction, WindowFunction};
-use datafusion::logical_expr::{Aggregate, Between, BinaryExpr, Case, Expr, ExprSchemable, Join, Like, LogicalPlan, Operator, cast, lit};
+use datafusion::logical_expr::{Aggregate, Between, BinaryExpr, Case, Expr, ExprSchemable, Join, Like, LogicalPlan, Operator, binary_expr, cast, lit};
 
 use crate::calendar;
 use crate::collation::{Collation, Reading};
@@ -218,7 +218,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn kind(&self, expression: &Expr) -> DataType {
+    pub(crate) fn kind(&self, expression: &Expr) -> DataType {
         expression.get_type(self.schema).unwrap_or(DataType::Null)
     }
 
@@ -271,8 +271,8 @@ impl<'a> Judge<'a> {
         if let (Some(one), Some(other)) = (keyed(left), keyed(right)) {
             return both.and(self.keyed_comparison(&one, is_order, &other));
         }
-        if let (Some(one), None) | (None, Some(one)) = (keyed(left), keyed(right)) {
-            return both.and(self.keyed_beside_column(&one));
+        if let (Some(one), None, other) | (None, Some(one), other) = (keyed(left), keyed(right), if keyed(left).is_none() { left } else { right }) {
+            return both.and(self.keyed_beside_column(&one, other));
         }
         let is_label = |own: &Declared| self.server.is_mysql() && matches!(own, Declared::Enum(_));
         if let Some(own) = self.declared(left).or_else(|| self.declared(right))
@@ -306,16 +306,21 @@ impl<'a> Judge<'a> {
         if [&one, &other].iter().any(|keyed| keyed.by != Some(KeyOf::Text)) {
             return None;
         }
-        let guards = [one.text, other.text].map(|text| kernels::placed(collation.readings.clone(), text)).to_vec();
+        let guards = [one.text, other.text].map(|text| kernels::tellable(collation.readings.clone(), text)).to_vec();
         Some(self.fidelity(left).and(self.fidelity(right)).and(Fidelity { guards, ..Fidelity::same() }))
     }
 
-    /// A key beside a column of keys, out of a subquery, whose texts can no longer be asked. Where all characters that a reading
-    /// knows weigh other than all that it does not, one side will do.
-    fn keyed_beside_column(&self, one: &Keyed) -> Fidelity {
-        let collation = self.sorted_by(&one.text);
-        match collation.filter(|collation| collation.readings.iter().all(|reading| matches!(reading, Reading::General { .. }))) {
-            Some(collation) if one.by == Some(KeyOf::Text) => Fidelity::only_if(kernels::placed(collation.readings, one.text.clone())),
+    /// A key beside a column of keys, out of a subquery, whose texts can no longer be asked: they were before, or one side will do, where
+    /// all characters that a reading knows weigh other than all that it does not.
+    fn keyed_beside_column(&self, one: &Keyed, other: &Expr) -> Fidelity {
+        let is_asked = matches!(other, Expr::Column(column) if column.name == TOLD_KEYS);
+        let is_general = |reading: &Reading| matches!(reading, Reading::General { .. });
+        let collation = self.sorted_by(&one.text).filter(|collation| match collation.readings.as_slice() {
+            [reading] => is_asked || is_general(reading),
+            readings => readings.iter().all(is_general),
+        });
+        match collation {
+            Some(collation) if one.by == Some(KeyOf::Text) => Fidelity::only_if(kernels::tellable(collation.readings, one.text.clone())),
             _ => Fidelity::unknown(),
         }
     }
@@ -475,8 +480,14 @@ impl<'a> Judge<'a> {
             let written = text_weighed(&like.pattern);
             let other = weighed(&like.pattern).or(written.as_ref()).unwrap_or(&like.pattern);
             let Some(collation) = self.meeting(one, other) else { return Fidelity::unknown() };
-            let placed = |text: &Expr| Fidelity::only_if(kernels::placed(collation.readings.clone(), text.clone()));
-            return both.and(placed(one)).and(placed(other));
+            let told = |text: &Expr| Fidelity::only_if(kernels::tellable(collation.readings.clone(), text.clone()));
+            let told = both.and(told(one)).and(told(other));
+            if !collation.readings.iter().any(|reading| matches!(reading, Reading::Bytes | Reading::PaddedBytes)) {
+                return told;
+            }
+            // It may tell capital from small letters, or not.
+            let written = Like { expr: Box::new(one.clone()), pattern: Box::new(other.clone()), ..like.clone() };
+            return told.and(Fidelity::only_if(binary_expr(Expr::Like(like.clone()), Operator::IsNotDistinctFrom, Expr::Like(written))));
         }
         if like.case_insensitive || self.declared(&like.expr) == Some(Declared::CaseFree) {
             return both.and(plain(&like.expr)).and(plain(&like.pattern));
@@ -807,6 +818,9 @@ pub(crate) fn key_literal(key: Option<Vec<u8>>, text: &str) -> Expr {
     let metadata = [(KEY_OF.to_owned(), text.to_owned())].into_iter().collect::<std::collections::BTreeMap<_, _>>();
     Expr::Literal(ScalarValue::Binary(key), Some(FieldMetadata::new(metadata)))
 }
+
+/// What a column of a subquery is called that holds keys of texts of each of which it was asked whether the server's reading tells it.
+pub(crate) const TOLD_KEYS: &str = "__told";
 
 /// Key of a literal's metadata: the text of which it is the weights.
 const WEIGHTS_OF: &str = "weights_of";

@@ -2,25 +2,20 @@
 //! A statement can never name them: they are not registered.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit};
 
-use crate::arena::Arena;
 use crate::collation::{Collation, Reading, general};
 use crate::declared::Declared;
 use crate::fidelity::{Readings, text_literal, weighed_literal};
 use crate::session::Zone;
-
-/// Bytes of texts that a witness of spellings keeps; beyond them it takes the worst for granted.
-const SPELLINGS_BYTES: usize = 64 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum What {
@@ -32,6 +27,8 @@ enum What {
     Weighed,
     /// (text): whether all readings know its place.
     Placed(Vec<Reading>),
+    /// (text): whether all readings know what is equal to it.
+    Tellable(Vec<Reading>),
     /// (text): whether it has a key in the type.
     HasKey(Declared),
     /// (text): whether it is of plain characters, for which all servers do the same.
@@ -117,6 +114,11 @@ pub(crate) fn placed(readings: Vec<Reading>, text: Expr) -> Expr {
     call(What::Placed(readings), vec![text])
 }
 
+/// Whether all readings know which texts are equal to a text.
+pub(crate) fn tellable(readings: Vec<Reading>, text: Expr) -> Expr {
+    call(What::Tellable(readings), vec![text])
+}
+
 /// Whether a text has a key in a declared type.
 pub(crate) fn has_key(declared: Declared, text: Expr) -> Expr {
     call(What::HasKey(declared), vec![text])
@@ -181,6 +183,7 @@ impl ScalarUDFImpl for Kernel {
             What::DeclaredKey(_) => "declared_key",
             What::Weighed => "text_weighed",
             What::Placed(_) => "text_placed",
+            What::Tellable(_) => "text_tellable",
             What::HasKey(_) => "declared_has_key",
             What::Plain => "text_plain",
             What::Caseless => "text_caseless",
@@ -248,6 +251,7 @@ impl ScalarUDFImpl for Kernel {
             What::DeclaredKey(declared) => keys(texts, |text| declared.key(text)),
             What::Weighed => Arc::new(texts.iter().map(|text| text.map(general)).collect::<StringArray>()),
             What::Placed(readings) => judged(&|text| readings.iter().all(|reading| reading.places(text))),
+            What::Tellable(readings) => judged(&|text| readings.iter().all(|reading| reading.tells(text))),
             What::HasKey(declared) => judged(&|text| declared.key(text).is_some()),
             What::Plain => judged(&is_plain),
             What::Caseless => compared(&|text, pattern| is_plain(pattern) && text.chars().all(keeps_apart)),
@@ -314,71 +318,6 @@ fn keys(texts: &StringArray, key: impl Fn(&str) -> Option<Vec<u8>>) -> ArrayRef 
         builder.append_option(text.and_then(&key));
     }
     Arc::new(builder.finish())
-}
-
-/// Lets every text through, and notes in the arena if two that the server folds into one are not the same.
-pub(crate) fn one_spelling(arena: &Arena, collation: Collation, text: Expr) -> Expr {
-    let signature = Signature::exact(vec![DataType::Utf8], Volatility::Volatile);
-    let spellings = Spellings { arena: arena.clone(), collation, signature };
-    ScalarUDF::new_from_impl(spellings).call(vec![cast(text, DataType::Utf8)])
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Spellings {
-    arena: Arena,
-    collation: Collation,
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Spellings {
-    fn name(&self) -> &str {
-        "one_spelling"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
-        let Some(texts) = arrays.first().map(|array| array.as_string::<i32>()) else {
-            return internal_err!("spellings without a text");
-        };
-        self.arena.spell(|spelled| spelled.note(&self.collation, texts.iter().flatten()));
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::from(vec![true; texts.len()]))))
-    }
-}
-
-/// Texts that were met, by what the server takes for the same.
-#[derive(Debug, Default)]
-pub(crate) struct Spelled {
-    known: HashMap<Vec<u8>, String>,
-    bytes: usize,
-    /// Whether one was met in two spellings, or cannot be told.
-    pub(crate) differ: bool,
-}
-
-impl Spelled {
-    fn note<'t>(&mut self, collation: &Collation, texts: impl Iterator<Item = &'t str>) {
-        let Some(reading) = collation.readings.first() else { return };
-        for text in texts {
-            if self.differ {
-                return;
-            }
-            match self.known.get(&reading.key(text)) {
-                Some(known) => self.differ |= known != text,
-                None => {
-                    self.bytes += text.len() * 2 + 64;
-                    self.differ |= self.bytes > SPELLINGS_BYTES || !collation.readings.iter().all(|reading| reading.places(text));
-                    self.known.insert(reading.key(text), text.to_owned());
-                }
-            }
-        }
-    }
 }
 
 /// `x COLLATE c`, as a function: (text, name of the collation).

@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::functions::expr_fn::{nullif, round};
-use datafusion::logical_expr::expr::{InList, InSubquery, WindowFunction};
+use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -17,7 +17,9 @@ use datafusion::logical_expr::{
 
 use crate::collation::{Collation, Reading};
 use crate::declared::Declared;
-use crate::fidelity::{Judge, Readings, Server, Value, is_blind_to_blanks, is_common_pattern, is_comparison, is_read_alike, key_literal, text_literal};
+use crate::fidelity::{
+    Judge, Readings, Server, TOLD_KEYS, Value, is_blind_to_blanks, is_common_pattern, is_comparison, is_read_alike, key_literal, text_literal,
+};
 use crate::{kernels, zone};
 
 /// The plan, in the server's words.
@@ -120,6 +122,9 @@ impl<'a> Words<'a> {
                     function.args = function.args.into_iter().map(kernels::weighed).collect();
                 }
                 Transformed::yes(Expr::ScalarFunction(function))
+            }
+            Expr::ScalarFunction(function) if self.server.is_mysql() && constant_text(&function).is_some() => {
+                Transformed::yes(constant_text(&function).map_or_else(|| Expr::ScalarFunction(function), lit))
             }
             Expr::WindowFunction(function) => {
                 let WindowFunction { fun, mut params } = *function;
@@ -246,6 +251,7 @@ impl<'a> Words<'a> {
         let of_inside = inside.judge.declared(&Expr::Column(column.clone()));
         let declared = self.judge.declared(&within.expr);
         let collation = self.judge.sorted_by(&within.expr).filter(|own| Some(own) == inside.judge.sorted_by(&Expr::Column(column.clone())).as_ref());
+        let told = collation.clone().filter(|collation| !collation.is_bytewise && declared.is_none() && of_inside.is_none());
         let by = match (declared, of_inside) {
             (Some(Declared::CaseFree), Some(Declared::CaseFree)) => By::Declared(Declared::CaseFree),
             (None, None) => collation.filter(|collation| !collation.is_bytewise).map_or(By::Value, |collation| by_first(&collation)),
@@ -254,7 +260,13 @@ impl<'a> Words<'a> {
         if matches!(by, By::Value) || column.name.is_empty() {
             return Ok(Transformed::no(Expr::InSubquery(within)));
         }
-        let subquery = LogicalPlanBuilder::from(inner).project(vec![by.key(Expr::Column(column)).alias("__folded")])?.build()?;
+        let (mut inner, mut name) = (LogicalPlanBuilder::from(inner), "__folded");
+        if let Some([reading]) = told.as_ref().map(|collation| collation.readings.as_slice()) {
+            let must = kernels::tellable(vec![*reading], Expr::Column(column.clone()));
+            inner = inner.filter(kernels::decided(lit(true), Readings { must, may: lit(true) }))?;
+            name = TOLD_KEYS;
+        }
+        let subquery = inner.project(vec![by.key(Expr::Column(column)).alias(name)])?.build()?;
         let subquery = Subquery { subquery: Arc::new(subquery), ..within.subquery };
         Ok(Transformed::yes(Expr::InSubquery(InSubquery { expr: Box::new(by.key(*within.expr)), subquery, negated: within.negated })))
     }
@@ -292,6 +304,21 @@ impl<'a> Words<'a> {
             Some(collation) if !collation.is_bytewise && self.judge.declared(&key).is_none() => by_first(&collation).key(key),
             _ => key,
         }
+    }
+}
+
+/// What a function of written texts gives, so that what stands beside it meets a text and not a value that was computed before anybody asked what
+/// it is the key of.
+fn constant_text(function: &ScalarFunction) -> Option<String> {
+    let texts: Vec<&str> = function.args.iter().map(|argument| text_literal(argument).filter(|text| text.is_ascii())).collect::<Option<_>>()?;
+    match (function.name(), texts.as_slice()) {
+        ("lower", [text]) => Some(text.to_ascii_lowercase()),
+        ("upper", [text]) => Some(text.to_ascii_uppercase()),
+        ("btrim", [text]) => Some(text.trim_matches(' ').to_owned()),
+        ("ltrim", [text]) => Some(text.trim_start_matches(' ').to_owned()),
+        ("rtrim", [text]) => Some(text.trim_end_matches(' ').to_owned()),
+        ("concat", [_, ..]) => Some(texts.concat()),
+        _ => None,
     }
 }
 

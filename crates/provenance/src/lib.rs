@@ -34,11 +34,14 @@ mod rewrite;
 mod session;
 mod shape;
 mod spelling;
+mod spellings;
 mod stand_in;
 mod statement;
 mod table_functions;
+mod tongue;
 mod types;
 mod vocabulary;
+mod watches;
 mod whole_row;
 mod zone;
 

@@ -761,3 +761,49 @@ fn a_pattern_with_letters_that_a_collation_may_take_for_others_decides_nothing()
     assert!(shown("SELECT id FROM member WHERE code NOT LIKE 'ä%'").starts_with("displayed id: 3 (Comparison); displayed id: 1 2 (LetThrough)"));
     assert!(shown("SELECT id FROM member WHERE code LIKE 'x%'").starts_with("displayed id: 3; "));
 }
+
+/// Members of a shop at MySQL, whose codes are in a collation.
+fn shop(collation: &str, codes: &[&str]) -> (strandline_provenance::Database, strandline_provenance::Engine) {
+    let code = || strandline_provenance::collated(hospital::text("code"), collation);
+    let ids: Vec<i64> = (1..).take(codes.len()).collect();
+    let owners: Vec<u32> = (1..).take(codes.len()).collect();
+    let columns = || vec![hospital::wholes(&ids), hospital::texts(codes)];
+    let member = hospital::table("member", vec![hospital::whole("id"), code()], vec![vec![0]], columns(), Some(&owners), &[]);
+    let other = hospital::table("visit", vec![hospital::whole("nr"), code()], vec![vec![0]], columns(), Some(&owners), &[]);
+    let database =
+        strandline_provenance::Database { dialect: strandline_provenance::Dialect::MySql, tables: vec![member, other], views: vec![], ..hospital::hospital() };
+    let engine = strandline_provenance::Engine::new(database.clone(), strandline_provenance::Options { threads: 1, ..Default::default() }).unwrap();
+    (database, engine)
+}
+
+fn shown_in(shop: &(strandline_provenance::Database, strandline_provenance::Engine), sql: &str) -> String {
+    let prepared = shop.1.prepare(sql).unwrap();
+    hospital::readable(&shop.0, &shop.1.replay(&prepared, &[hospital::call()]).remove(0).unwrap())
+}
+
+#[test]
+fn names_with_accents_and_in_han_characters_are_told_apart_by_the_collations_of_unicode() {
+    let shop = shop("utf8mb4_0900_ai_ci", &["Zoë", "陳大文", "陳小文", "Ann"]);
+    let check = |sql: &str, expected: &str| assert_eq!(shown_in(&shop, sql), expected, "{sql}");
+    check("SELECT id FROM member ORDER BY code LIMIT 2", "displayed id: 1 4");
+    check("SELECT id FROM member WHERE code = 'zoe'", "displayed id: 1; inferred code: 1");
+    check("SELECT DISTINCT code FROM member", "displayed code: 1 2 3 4");
+    check("SELECT id FROM member WHERE code LIKE '陳%'", "displayed id: 2 3; inferred code: 2 3");
+    check("SELECT id FROM member WHERE LOWER(code) = LOWER('ANN')", "displayed id: 4; inferred code: 4");
+    check("SELECT id FROM member WHERE LOWER(code) LIKE LOWER(CONCAT('%', 'N', '%'))", "displayed id: 4; inferred code: 4");
+    check("SELECT id FROM member WHERE code IN (SELECT code FROM visit WHERE nr = 2)", "displayed id: 2; inferred code,code,nr: 2");
+}
+
+#[test]
+fn who_may_be_one_group_to_the_server_is_in_doubt() {
+    let shop = shop("utf8mb4_0900_ai_ci", &["Ann", "ann", "Bob", "Иван"]);
+    let check = |sql: &str, is_sure: bool| {
+        let shown = shown_in(&shop, sql);
+        assert_eq!(!shown.contains('('), is_sure, "{sql}: {shown}");
+    };
+    check("SELECT code FROM member WHERE id < 4 GROUP BY code", false);
+    check("SELECT code FROM member GROUP BY id, code", true);
+    check("SELECT code FROM member WHERE id > 1 AND id < 4 GROUP BY code", true);
+    check("SELECT code FROM member WHERE id > 2 GROUP BY code", false);
+    check("SELECT id FROM member WHERE code IN (SELECT code FROM visit WHERE nr = 4)", false);
+}

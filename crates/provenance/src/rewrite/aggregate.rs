@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow_schema::DataType;
 use datafusion::common::{Column, Result, plan_err};
 use datafusion::functions_aggregate::expr_fn::{bool_or, count};
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
@@ -15,9 +16,9 @@ use super::window::windowed;
 use super::{Brings, Renaming, Rewriter, Rewritten, project, renamed, set_column, set_name, summarised};
 use crate::expression::{Gate, Layout, Mark, Marks, Presence, inferred};
 use crate::fidelity::{Grouping, Judge, Value};
-use crate::kernels::one_spelling;
 use crate::pieces::Joined;
 use crate::place::Cut;
+use crate::spellings::{GroupKey, one_spelling};
 use crate::types::{Doubt, How};
 
 /// MySQL's default of `group_concat_max_len`, bytes; MariaDB's is a megabyte.
@@ -232,8 +233,16 @@ impl Rewriter<'_> {
 
     /// Watches for groups that the server would make otherwise.
     fn grouped_alike(&mut self, keys: &[Expr], aggregate: &Aggregate, input: Rewritten) -> Result<Rewritten> {
-        let judge = Judge::over(&self.server, &aggregate.input);
-        let (mut watches, is_open) = self.watches_of(keys, &judge);
+        let server = self.server.clone();
+        let judge = Judge::over(&server, &aggregate.input);
+        // Of several sets of keys each makes groups of its own, the least of them by a single key.
+        let is_plain = !aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)));
+        let (mut watches, mut is_open) = (Vec::new(), false);
+        for keys in if is_plain { vec![keys] } else { keys.chunks(1).collect() } {
+            let (watched, is_unwatched) = self.watches_of(keys, &judge);
+            watches.extend(watched);
+            is_open |= is_unwatched;
+        }
         for function in aggregate.aggr_expr.iter().filter_map(|expression| function_of(expression).ok()) {
             if let Some(readings) = function.params.filter.as_ref().and_then(|filter| judge.readings(filter)) {
                 watches.push(self.functions.witness(lit(true), readings.must, readings.may));
@@ -244,15 +253,20 @@ impl Rewriter<'_> {
     }
 
     /// What notes that the server makes other groups by these keys, and whether some key is one that nothing can watch.
-    pub(super) fn watches_of<'k>(&self, keys: impl IntoIterator<Item = &'k Expr>, judge: &Judge<'_>) -> (Vec<Expr>, bool) {
-        let (mut watches, mut is_open) = (Vec::new(), false);
+    pub(super) fn watches_of<'k>(&mut self, keys: impl IntoIterator<Item = &'k Expr>, judge: &Judge<'_>) -> (Vec<Expr>, bool) {
+        let (mut watches, mut spelled, mut is_open) = (Vec::new(), Vec::new(), false);
         for key in keys {
             match judge.grouping(key) {
+                Grouping::Same if has_one_spelling(&judge.kind(key)) => spelled.push(GroupKey { key: key.clone(), collation: None }),
                 Grouping::Same => {}
                 Grouping::If(guard) => watches.push(self.functions.witness(lit(true), guard, lit(true))),
-                Grouping::OneSpelling(collation) => watches.push(one_spelling(&self.functions.arena, collation, key.clone())),
+                Grouping::OneSpelling(collation) => spelled.push(GroupKey { key: key.clone(), collation: Some(collation) }),
                 Grouping::Unknown => is_open = true,
             }
+        }
+        if spelled.iter().any(|key| key.collation.is_some()) {
+            let watch = self.new_set();
+            watches.push(one_spelling(&self.functions.arena, watch, spelled));
         }
         (watches, is_open)
     }
@@ -427,7 +441,7 @@ impl Rewriter<'_> {
     fn joined_by(&self, function: &AggregateFunction, kind: &Kind) -> Option<(Joined, Option<Cut>)> {
         let params = &function.params;
         let number = |argument: &Expr| match argument {
-            Expr::Literal(number, _) => number.cast_to(&arrow_schema::DataType::Int64).ok().and_then(|number| i64::try_from(number).ok()),
+            Expr::Literal(number, _) => number.cast_to(&DataType::Int64).ok().and_then(|number| i64::try_from(number).ok()),
             _ => None,
         };
         if params.distinct || params.order_by.is_empty() || params.null_treatment == Some(NullTreatment::IgnoreNulls) {
@@ -490,4 +504,9 @@ fn function_of(expression: &Expr) -> Result<&AggregateFunction> {
         Expr::Alias(alias) => function_of(&alias.expr),
         _ => plan_err!("an aggregate of this shape is not supported"),
     }
+}
+
+/// Whether values of a type are equal where they are written alike, and only there.
+fn has_one_spelling(kind: &DataType) -> bool {
+    kind.is_integer() || kind.is_string() || matches!(kind, DataType::Boolean | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..))
 }

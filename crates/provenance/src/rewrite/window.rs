@@ -148,9 +148,14 @@ impl Rewriter<'_> {
 
     /// Watches for partitions that the server would make otherwise.
     fn parted_alike(&mut self, functions: &[&WindowFunction], window: &Window, input: Rewritten) -> Result<Rewritten> {
-        let keys = functions.iter().flat_map(|function| &function.params.partition_by);
-        let distinct: BTreeMap<String, &Expr> = keys.map(|key| (key.to_string(), key)).collect();
-        let (watches, _) = self.watches_of(distinct.into_values(), &Judge::over(&self.server, &window.input));
+        let partitions: BTreeMap<String, &Vec<Expr>> =
+            functions.iter().map(|function| (format!("{:?}", function.params.partition_by), &function.params.partition_by)).collect();
+        let server = self.server.clone();
+        let judge = Judge::over(&server, &window.input);
+        let mut watches = Vec::new();
+        for keys in partitions.into_values() {
+            watches.extend(self.watches_of(keys, &judge).0);
+        }
         input.watched_by(watches)
     }
 

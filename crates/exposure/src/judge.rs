@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, Join, JoinOperator, LimitClause, OrderBy, SelectItem, SetExpr, Statement, TableFactor, Value as Literal, Visit, Visitor,
-    visit_expressions,
+    Expr, GroupByExpr, Join, JoinOperator, LimitClause, OrderBy, SelectItem, SetExpr, Statement, TableFactor, Value as Literal, visit_expressions,
 };
 use strandline_history::{ROW_IN_DOUBT, column_in_doubt};
 use strandline_model::exposure::{Basis, Certainty};
@@ -15,7 +14,7 @@ use strandline_sql::lexer::{Kind, Token, tokens};
 use crate::missing::{Cap, Missing, lower};
 use crate::nobody::Nobody;
 use crate::page::OnPage;
-use crate::plan::{Job, Mode, bound_subject};
+use crate::plan::{Job, Mode, bound_subject, reads_several};
 use crate::replay::{Counted, Replayed, Revealed};
 use crate::statement::{Unknowns, condition_words, widen};
 use crate::world::World;
@@ -153,28 +152,6 @@ fn sends_row_for_row(job: &Job, world: &World) -> bool {
             && select.from.iter().all(|from| is_table(&from.relation) && from.joins.iter().all(|join| is_inner(join) && is_table(&join.relation)))
     };
     job.call.rows.is_none() && job.named.without_views() && parsed.is_some_and(|statement| is_plain(&statement) && !holds_folds(&statement))
-}
-
-/// Whether a statement looks at rows beside one another: it names more than one relation, or one twice, or cannot be parsed. A view is one.
-fn reads_several(sql: &str, dialect: strandline_sql::Dialect) -> bool {
-    let mut counted = Relations(0);
-    let statement = strandline_history::writes::parse(sql, dialect);
-    statement.is_none_or(|statement| {
-        let _all: ControlFlow<()> = statement.visit(&mut counted);
-        counted.0 > 1
-    })
-}
-
-/// Counts the relations of a statement, as often as each is named.
-struct Relations(usize);
-
-impl Visitor for Relations {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        self.0 += usize::from(!matches!(factor, TableFactor::NestedJoin { .. } | TableFactor::Derived { .. }));
-        ControlFlow::Continue(())
-    }
 }
 
 /// Whether one row more or less in its tables may change which of the other rows are sent: it sends those of some places alone, or compares

@@ -753,6 +753,12 @@ fn a_count_proves_nothing_of_an_open_table_where_a_row_may_stand_for_another() {
     check("SELECT name FROM hr.staff ORDER BY staff_no LIMIT 9", 4, "A:name+ B:name+ C:name+ D:name+");
     check("SELECT DISTINCT name FROM hr.staff", 4, "A:name~ B:name~ C:name~ D:name~");
     check("SELECT max(name) FROM hr.staff WHERE staff_no = 'B'", 1, "B:name~");
+    // The query within it asks for nobody by key.
+    check(
+        "SELECT staff_no, (SELECT max(name) FROM hr.staff) FROM hr.staff WHERE staff_no = 'B'",
+        1,
+        "A:name? A:name~i B:name? B:name~i C:name? C:name~i D:name~",
+    );
     check("SELECT name FROM hr.staff s WHERE NOT EXISTS (SELECT 1 FROM hr.staff t WHERE t.staff_no > s.staff_no)", 1, "A:name? B:name? C:name? D:name~");
     check("SELECT string_agg(name, ',') FROM hr.staff WHERE staff_no < 'C'", 1, "A:name~ B:name~ C:name? D:name?");
 }

@@ -23,6 +23,9 @@ const ORDERS_HAN: &[&str] = &["ja", "ko", "zh"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Tongue(&'static str);
 
+/// By language; `None` where the collator has no data of it.
+type Collators = HashMap<&'static str, Option<Arc<CollatorBorrowed<'static>>>>;
+
 impl Tongue {
     /// The order of CLDR's root.
     pub(crate) const ROOT: Self = Self("und");
@@ -65,7 +68,7 @@ impl Tongue {
     }
 
     fn collator(self) -> Option<Arc<CollatorBorrowed<'static>>> {
-        static KNOWN: OnceLock<Mutex<HashMap<&'static str, Option<Arc<CollatorBorrowed<'static>>>>>> = OnceLock::new();
+        static KNOWN: OnceLock<Mutex<Collators>> = OnceLock::new();
         let mut known = KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         known
             .entry(self.0)

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{binary, lit};
 use datafusion::physical_expr::utils::split_conjunction;
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_expr_common::physical_expr::is_volatile;
@@ -13,7 +15,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 
 /// Asks of rows what the server may decide otherwise only after everything else has let them through: of a row that is out anyway nothing
-/// is asked. The engine puts the conditions of one row together, and asks each of them of all rows.
+/// is asked. The engine puts the conditions of one row together, and asks each of them of all rows. A condition of which a row says nothing
+/// (a cell that is not known is NULL) does not put it out before it was asked.
 #[derive(Debug)]
 pub(crate) struct WatchesLast;
 
@@ -47,7 +50,10 @@ fn apart(filter: &FilterExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     // What stood above stands first in the conjunction.
     let mut steps: Vec<Arc<dyn PhysicalExpr>> = watches.into_iter().rev().collect();
     if !plain.is_empty() {
-        steps.insert(0, conjunction(plain));
+        let plain = conjunction(plain);
+        let is_not_false = binary(Arc::clone(&plain), Operator::IsDistinctFrom, lit(false), filter.input().schema().as_ref())?;
+        steps.insert(0, is_not_false);
+        steps.push(plain);
     }
     let Some(last) = steps.pop() else { return Ok(None) };
     let mut input = Arc::clone(filter.input());

@@ -5,7 +5,7 @@ program again and again, and asks who got what.
 
 The letters of CASE are drafted, clean, and not sent. By a letter's return path alone the server decides, the same in every run: to
 take the letter; to put it off (4xx) once, at the recipient or after the letter; to refuse it (5xx); to hang up once, before or in the
-letter; to stall once for a while; to hang up after the letter without an answer; to take it and report later that it did not arrive.
+letter; to refuse it for the sender; to stall once for a while; to hang up after the letter without an answer; to take it and report later that it did not arrive.
 What must come out: each letter once where it was taken, none where it was refused, an uncertain one only where the answer was lost,
 and every report on its person. Prints numbers and no values.
 """
@@ -27,12 +27,14 @@ reports = work / "reports"
 reports.mkdir()
 
 # Of a thousand people: so many, what.
-SHARES = [(80, "later"), (30, "later-after"), (30, "never"), (20, "never-after"), (20, "hang-up"), (20, "hang-up-inside"), (3, "stall"), (5, "lost-answer"), (20, "report")]
+SHARES = [(80, "later"), (30, "later-after"), (30, "never"), (20, "never-after"), (20, "ours"), (20, "hang-up"), (20, "hang-up-inside"), (3, "stall"), (5, "lost-answer"), (20, "report")]
 STALL_SECONDS = 20
 # How a letter must end, and how often it must have been taken, where that is not: accepted, and once.
 EXPECTED = {
     "never": [("refused", 0)],
     "never-after": [("refused", 0)],
+    # The fault is the sender's: queued again by the run that ends, refused by one that was killed.
+    "ours": [("queued", 0), ("refused", 0)],
     "report": [("bounced", 1)],
     "lost-answer": [("uncertain", 1)],
     # A short letter may have left whole before the program learns that nobody reads it.
@@ -130,6 +132,8 @@ class Sink:
         if what == "later-after" and self.first(sender):
             say("452 4.3.1 later")
         elif what == "never-after":
+            say("554 5.2.1 closed")
+        elif what == "ours":
             say("554 5.7.1 no")
         else:
             self.taken[sender] += 1

@@ -451,8 +451,8 @@ impl<'r, 't> Roller<'r, 't> {
         let is_secured = |table: &usize| stored.tables[*table].row_security != RowSecurity::Off;
         let may_be_hidden = write.row_count.is_none() && !matches!(action, Action::Insert(_)) && all.iter().any(is_secured);
         let may_have_failed = besides.may_refuse || !write.succeeded || may_be_hidden;
-        let write = if may_have_failed && write.end == End::Committed {
-            unsure = Write { end: End::Unsure, ..write.clone() };
+        let write = if may_have_failed && !matches!(write.end, End::Undone(_)) {
+            unsure = Write { end: End::Unsure, succeeded: false, ..write.clone() };
             &unsure
         } else {
             write
@@ -627,10 +627,7 @@ impl<'r, 't> Roller<'r, 't> {
 
     fn is_open(&mut self, names: &[Name], write: &Write, at: i64) {
         let hit = self.tables_named(names);
-        self.with_family(&hit, write, at, |versions, change| {
-            versions.doubt(change, Open::Rows, DoubtReason::Definition);
-            versions.doubt(change, Open::People, DoubtReason::Definition);
-        });
+        self.with_family(&hit, write, at, |versions, change| versions.redefined(change));
     }
 
     /// A table has another name or schema from now on.

@@ -16,12 +16,17 @@ use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::evaluate::{Scope, literal};
 use crate::index::Index;
 use crate::paths::Zones;
+use crate::rebuild::interval;
 use crate::store::{ColumnDefault, StoredTable};
 use crate::value::{ColumnKind, FoldCase, Value};
 use crate::writes::{End, Write};
 
 /// Beyond this many rows that a write may have touched, the table as a whole is doubtful instead of each row.
 const DOUBTFUL_ROWS: usize = 1_000;
+/// Versions that an UPDATE whose end is not shown leaves beside each other, so that whose they are stays one of those; of more rows nobody is told.
+const EITHER_ROWS: usize = 16;
+/// Stretches in which rows were of nobody knows whom, as doubts of a table: those that lie nearest are joined.
+const LOST_STRETCHES: usize = 64;
 /// Rows that all writes together may look at one by one; then only those with a key are followed row by row.
 const LOOKED_AT: usize = 20_000_000;
 /// Moments in a microsecond. Writes that the log stamps alike follow each other in it; the last one is the state after all.
@@ -78,6 +83,17 @@ pub(crate) struct Versions<'t> {
     journal: Option<Journal>,
     /// The zones of sessions that set none.
     zones: Zones,
+    /// Rows that are taken not to be older than their INSERT although its end is not shown.
+    taken_for_new: Vec<TakenForNew>,
+}
+
+/// A row that was there after an INSERT of its key which went well: it came with it, unless the INSERT's transaction had taken away an
+/// older one before and was undone.
+struct TakenForNew {
+    /// The version that holds what the older one would have held.
+    row: usize,
+    /// Until when, in moments.
+    to: i64,
 }
 
 /// The names of a table's columns since the log changed them.
@@ -143,6 +159,7 @@ impl<'t> Versions<'t> {
             doubts: if table.complete { Vec::new() } else { missing.to_vec() },
             journal: None,
             zones: Zones::default(),
+            taken_for_new: Vec::new(),
         }
     }
 
@@ -153,6 +170,7 @@ impl<'t> Versions<'t> {
 
     /// Which way the writes that follow are to be applied. Back first: what is live at the edge is found anew.
     pub(crate) fn turn(&mut self, direction: Direction) {
+        self.doubt_lost();
         self.direction = direction;
         self.indexes.clear();
         let live = (0..self.added.len()).map(|at| at + self.table.rows());
@@ -169,12 +187,22 @@ impl<'t> Versions<'t> {
         }
     }
 
+    /// Whose a row was is not known where a write hid it: as long as such a version lasts, it is anybody's.
+    fn doubt_lost(&mut self) {
+        let is_lost = |row: &usize| self.unknown_columns(*row).iter().any(|column| self.subject_columns.contains(&usize::from(*column)));
+        let mut lost: Vec<usize> = self.added.unknown.keys().map(|added| added + self.table.rows()).collect();
+        lost.retain(is_lost);
+        let lives = lost.into_iter().map(|row| self.life(row)).filter(|life| life.from < life.to);
+        let stretches = joined(lives.map(|life| interval(life.from, life.to)).collect());
+        let doubts = stretches.into_iter().map(|(from, to)| TableDoubt { from, to, open: Open::People, reason: DoubtReason::ValuesNotLogged });
+        self.doubts.extend(doubts);
+    }
+
     /// The columns have other names from now on. Before a younger snapshot that is not followed: any row may differ.
     pub(crate) fn rename(&mut self, columns: &Columns<'_>, change: &Change<'_>) {
         let is_sure = self.direction == Direction::Forward && change.write.end == End::Committed;
         if !is_sure {
-            self.doubt(change, Open::Rows, DoubtReason::Definition);
-            return self.doubt(change, Open::People, DoubtReason::Definition);
+            return self.redefined(change);
         }
         let table = self.table;
         let names = self.names.get_or_insert_with(|| Names { now: table.columns.iter().map(|c| Some(c.name.clone())).collect(), added: BTreeSet::new() });
@@ -193,6 +221,13 @@ impl<'t> Versions<'t> {
             Columns::Dropped(own) => put(own, None),
             Columns::Added(new) => put(new, Some(new)),
         }
+    }
+
+    /// What became of the table is not followed.
+    pub(crate) fn redefined(&mut self, change: &Change<'_>) {
+        self.reopen_new(change, |_, _| true);
+        self.doubt(change, Open::Rows, DoubtReason::Definition);
+        self.doubt(change, Open::People, DoubtReason::Definition);
     }
 
     /// The number of a column, by the name that it has now.
@@ -488,6 +523,9 @@ impl<'t> Versions<'t> {
         if self.assigns_subject(&set) {
             self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
         }
+        if self.table.unique_keys.iter().flatten().any(|column| set.contains_key(column)) {
+            self.reopen_new(change, |_, _| true);
+        }
     }
 
     /// Every row may have what an UPDATE assigned.
@@ -507,7 +545,7 @@ impl<'t> Versions<'t> {
             }
             return;
         };
-        let counted = Counted::new(change, &sure, &open, self.dialect);
+        let counted = self.counted(change, &sure, &open);
         if !counted.none_open {
             self.maybe_changed(&open, set, change);
         }
@@ -521,6 +559,35 @@ impl<'t> Versions<'t> {
         if counted.more {
             self.strangers(change);
         }
+    }
+
+    /// What the logged number of rows says of those that a write touched, and may have touched. What a row may be instead of itself is no row
+    /// more.
+    fn counted(&self, change: &Change<'_>, sure: &[usize], open: &[usize]) -> Counted {
+        let count = change.row_count().and_then(|count| usize::try_from(count).ok());
+        // Of a row that may not be there another one may have been touched in its place.
+        let are_there = sure.iter().all(|row| !self.life(*row).doubt.is_any());
+        let is_closed = open.is_empty() && !self.doubts.iter().any(|doubt| doubt.holds(change.write.time));
+        let (all, sure) = (sure.len(), self.rows_told_apart(sure));
+        Counted {
+            none_open: are_there && count == Some(sure),
+            settled: is_closed && count == Some(all),
+            // MySQL counts the rows that an UPDATE left as they were no further.
+            fewer: self.dialect == Dialect::PostgreSql && count.is_some_and(|n| n < sure),
+            more: count.is_some_and(|n| n > sure + open.len()),
+        }
+    }
+
+    /// How many rows these versions are of: those of one key that stand beside each other are of one.
+    fn rows_told_apart(&self, rows: &[usize]) -> usize {
+        let Some(key) = self.table.unique_keys.iter().find(|key| !key.is_empty()) else { return rows.len() };
+        let is_alternative = |row: &&usize| self.life(**row).doubt.is_any();
+        if rows.iter().filter(is_alternative).nth(1).is_none() {
+            return rows.len();
+        }
+        let told = |row: &usize| key.iter().map(|column| self.cell(*row, *column).text()).collect::<Option<Vec<String>>>();
+        let (known, unknown): (Vec<_>, Vec<_>) = rows.iter().map(told).partition(Option::is_some);
+        known.into_iter().collect::<BTreeSet<_>>().len() + unknown.len()
     }
 
     fn rewrite(&mut self, row: usize, set: &Assigned<'_>, change: &Change<'_>, was_seen: bool) {
@@ -549,7 +616,10 @@ impl<'t> Versions<'t> {
             return;
         }
         if self.assigns_subject(set) {
-            self.doubt(change, Open::People, DoubtReason::RowsNotKnown);
+            match self.rows_with(rows, set, change).filter(|_| columns == ColumnsRead::Own) {
+                Some(assigned) => return self.either(rows, assigned, change),
+                None => self.doubt(change, Open::People, DoubtReason::RowsNotKnown),
+            }
         }
         if rows.len() > DOUBTFUL_ROWS {
             return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
@@ -575,6 +645,49 @@ impl<'t> Versions<'t> {
         }
     }
 
+    /// A few rows with what is assigned to each, where that tells whose they then are.
+    fn rows_with(&self, rows: &[usize], set: &Assigned<'_>, change: &Change<'_>) -> Option<Vec<Vec<Value>>> {
+        let is_few = rows.len() <= EITHER_ROWS;
+        let mut all = Vec::new();
+        for row in rows.iter().take_while(|_| is_few) {
+            let old = self.cells(*row);
+            let mut new = old.clone();
+            for (column, expression) in set {
+                new[*column] = self.given(*column, expression, &|at| old[at].clone(), change);
+            }
+            change.filled.iter().for_each(|column| new[*column] = Value::Unknown);
+            if self.subject_columns.iter().any(|column| new[*column].is_unknown()) {
+                return None;
+            }
+            all.push(new);
+        }
+        is_few.then_some(all)
+    }
+
+    /// Each row stays as it was or is what a write made of it: whose it is, is one of two.
+    fn either(&mut self, rows: &[usize], assigned: Vec<Vec<Value>>, change: &Change<'_>) {
+        let is_told_apart = |cells: &Vec<Value>, keys: &[Vec<usize>]| keys.iter().any(|key| !key.is_empty() && key.iter().all(|c| cells[*c].text().is_some()));
+        let mut begun: Vec<Vec<Value>> = Vec::new();
+        for (row, new) in rows.iter().copied().zip(assigned) {
+            let (old, guesses, doubt) = (self.cells(row), self.guesses(row), self.life(row).doubt.passed_on());
+            let doubt = if change.sends_rows() { doubt.perhaps_touched() } else { doubt };
+            let is_same = new == old;
+            if is_same && !change.sends_rows() {
+                begun.push(old);
+                continue;
+            }
+            let doubt = if is_same { doubt } else { doubt.and(RowDoubt::MAYBE) };
+            self.end(row, change);
+            for cells in [Some(old), Some(new).filter(|_| !is_same)].into_iter().flatten() {
+                // Where a key tells rows apart, the same cells twice are one row.
+                if !(begun.contains(&cells) && is_told_apart(&cells, &self.table.unique_keys)) {
+                    self.begin(cells.clone(), Some(guesses.clone()), change, doubt);
+                    begun.push(cells);
+                }
+            }
+        }
+    }
+
     fn maybe_gone(&mut self, rows: &[usize], change: &Change<'_>) {
         if rows.is_empty() || self.is_doubted(change, Open::Rows) {
             return;
@@ -596,6 +709,7 @@ impl<'t> Versions<'t> {
 
     /// A statement of which nothing is known but that it changed this table.
     pub(crate) fn not_understood(&mut self, change: &Change<'_>) {
+        self.reopen_new(change, |_, _| true);
         self.doubt(change, Open::Rows, DoubtReason::NotUnderstood);
         self.doubt(change, Open::People, DoubtReason::NotUnderstood);
     }
@@ -610,6 +724,7 @@ impl<'t> Versions<'t> {
 
     /// A DELETE whose rows stand in other tables.
     pub(crate) fn delete_by_others(&mut self, change: &Change<'_>) {
+        self.reopen_new(change, |_, _| true);
         match self.direction {
             Direction::Backward => self.doubt(change, Open::People, DoubtReason::Deleted),
             Direction::Forward if self.live_count_at_most() > DOUBTFUL_ROWS => self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown),
@@ -629,7 +744,7 @@ impl<'t> Versions<'t> {
         let Some(Touched { sure, open }) = self.touched(condition, change, &BTreeSet::new()) else {
             return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
         };
-        let counted = Counted::new(change, &sure, &open, self.dialect);
+        let counted = self.counted(change, &sure, &open);
         if !counted.none_open {
             self.maybe_gone(&open, change);
         }
@@ -648,6 +763,7 @@ impl<'t> Versions<'t> {
 
     /// TRUNCATE, and DROP.
     pub(crate) fn truncate(&mut self, change: &Change<'_>) {
+        self.reopen_new(change, |_, _| true);
         if self.direction == Direction::Backward {
             return self.doubt(change, Open::People, DoubtReason::Deleted);
         }
@@ -668,6 +784,9 @@ impl<'t> Versions<'t> {
     /// Before an update the assigned cells are not known. Only rows that now hold what it assigned can have been touched.
     fn undo_update(&mut self, set: &Assigned<'_>, condition: Option<&Expr>, change: &Change<'_>) {
         let blind: BTreeSet<usize> = set.keys().chain(change.filled).copied().collect();
+        if self.table.unique_keys.iter().flatten().any(|column| blind.contains(column)) {
+            self.reopen_new(change, |_, _| true);
+        }
         let mut known = Vec::new();
         equalities(condition, &mut known);
         let before: BTreeMap<usize, Value> = known
@@ -687,10 +806,6 @@ impl<'t> Versions<'t> {
             return;
         };
         let all_touched = change.write.row_count == i64::try_from(rows.len()).ok();
-        let subject_is_lost = self.subject_columns.iter().any(|c| blind.contains(c) && !before.contains_key(c));
-        if subject_is_lost && !rows.is_empty() {
-            self.doubt(change, Open::People, DoubtReason::ValuesNotLogged);
-        }
         for row in rows {
             let (now, life) = (self.cells(row), self.life(row).doubt);
             let (mut cells, mut guesses) = (now.clone(), now.clone());
@@ -762,6 +877,7 @@ impl<'t> Versions<'t> {
                 None => {}
             }
         }
+        self.reopen_new(change, |versions, row| versions.may_hold(row, &single, listed.as_ref()));
         let names = |column: &usize| single.contains_key(column) || listed.as_ref().is_some_and(|(c, _)| c == column);
         let by_key = self.table.unique_keys.iter().any(|key| key.iter().all(names));
         let of_known_people = !self.subject_columns.is_empty() && self.subject_columns.iter().all(names);
@@ -777,7 +893,10 @@ impl<'t> Versions<'t> {
         }
         let rows: Vec<(usize, Value)> = listed.map_or_else(Vec::new, |(column, values)| values.into_iter().map(|v| (column, v)).collect());
         let rows: Vec<Option<(usize, Value)>> = if rows.is_empty() { vec![None] } else { rows.into_iter().map(Some).collect() };
-        for one in rows.into_iter().take(DOUBTFUL_ROWS) {
+        if rows.len() > DOUBTFUL_ROWS {
+            return self.doubt(change, Open::People, DoubtReason::Deleted);
+        }
+        for one in rows {
             let mut cells = vec![Value::Unknown; self.kinds.len()];
             single.iter().map(|(c, v)| (*c, v.clone())).chain(one).for_each(|(column, value)| cells[column] = value);
             self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt: RowDoubt::MAYBE });
@@ -943,8 +1062,17 @@ impl<'t> Versions<'t> {
         };
         let is_key = self.table.unique_keys.contains(&columns);
         let found = self.same_rows(&row.cells, &columns);
-        let may_be_older = insert.on.is_some() || insert.replace_into || insert.ignore || change.is_unsure() || change.through_parent;
         let overwritten = self.overwritten(insert, change);
+        if settles_conflicts(insert) && self.table.unique_keys.iter().flatten().any(|column| overwritten.contains(column)) {
+            self.reopen_new(change, |_, _| true);
+        }
+        // Of a row whose key is known no other one has that key.
+        let is_known = |row: &usize| columns.iter().all(|c| !self.cell(*row, *c).is_unknown());
+        let known: Vec<usize> = found.iter().copied().filter(is_known).collect();
+        let is_told_apart = !known.is_empty() && (is_key || found.len() == 1);
+        let found = if is_told_apart { known } else { found };
+        let is_new = is_told_apart && is_key && change.write.succeeded;
+        let may_be_older = settles_conflicts(insert) || change.is_unsure() && !is_new || change.through_parent;
         match found.as_slice() {
             // It was changed or deleted later, in a way that hides it.
             [] if self.is_kept_elsewhere(change) => {}
@@ -952,12 +1080,12 @@ impl<'t> Versions<'t> {
                 let to = moment(self.snapshot).max(change.at);
                 self.add(row.cells, None, Life { from: change.at, to, doubt: RowDoubt::MAYBE });
             }
-            rows if may_be_older || !is_key && rows.len() > 1 => {
-                let rows = rows.to_vec();
+            rows if is_told_apart && !may_be_older => rows.iter().for_each(|at| self.start_as(*at, &row.cells, change)),
+            rows => {
                 if rows.len() > DOUBTFUL_ROWS {
                     return self.doubt(change, Open::Rows, DoubtReason::RowsNotKnown);
                 }
-                for at in rows {
+                for at in rows.iter().copied() {
                     let (mut cells, doubt) = (self.cells(at), self.life(at).doubt.and(RowDoubt::MAYBE));
                     if may_be_older {
                         overwritten.iter().filter(|c| !columns.contains(c)).for_each(|c| cells[*c] = Value::Unknown);
@@ -966,8 +1094,55 @@ impl<'t> Versions<'t> {
                     self.add(cells, None, Life { from: i64::MIN, to: self.until(change), doubt });
                 }
             }
-            rows => rows.to_vec().iter().for_each(|at| self.start_at(*at, change)),
         }
+    }
+
+    /// The row came with an INSERT: until the next write that may have touched it, it held what that gave it.
+    fn start_as(&mut self, row: usize, given: &[Value], change: &Change<'_>) {
+        let (cells, life) = (self.cells(row), self.life(row));
+        let is_told = cells.iter().zip(given).any(|(cell, given)| cell.is_unknown() && !given.is_unknown());
+        if change.is_unsure() {
+            let to = if is_told { life.to } else { self.until(change) };
+            self.taken_for_new.push(TakenForNew { row, to });
+        }
+        if !is_told {
+            return self.start_at(row, change);
+        }
+        self.retire(row);
+        self.set_life(row, Life { from: life.to, ..life });
+        let guesses = self.guesses(row);
+        let told = cells.into_iter().zip(given).map(|(cell, given)| if cell.is_unknown() { given.clone() } else { cell });
+        if let Some(row) = self.add(told.collect(), Some(guesses), life) {
+            self.start_at(row, change);
+        }
+    }
+
+    /// A write whose end is not shown may have taken rows away for an INSERT that comes after it. If both were undone, the row that was taken
+    /// for the INSERT's is an older one.
+    fn reopen_new(&mut self, change: &Change<'_>, is_meant: impl Fn(&Self, usize) -> bool) {
+        if self.direction == Direction::Forward || !change.is_unsure() || self.taken_for_new.is_empty() {
+            return;
+        }
+        let (older, new): (Vec<_>, Vec<_>) = std::mem::take(&mut self.taken_for_new).into_iter().partition(|taken| is_meant(self, taken.row));
+        self.taken_for_new = new;
+        if older.len() > DOUBTFUL_ROWS {
+            let to = micros(older.iter().map(|taken| taken.to).max().unwrap_or(i64::MAX)).saturating_add(1);
+            let doubt = |open| TableDoubt { from: i64::MIN, to, open, reason: DoubtReason::EndNotShown };
+            return self.doubts.extend([Open::Rows, Open::People].map(doubt));
+        }
+        for TakenForNew { row, to } in older {
+            let life = Life { from: i64::MIN, to, doubt: self.life(row).doubt.and(RowDoubt::MAYBE) };
+            self.add(self.cells(row), Some(self.guesses(row)), life);
+        }
+    }
+
+    /// Whether a row may be one of those that a condition names by these values.
+    fn may_hold(&self, row: usize, single: &BTreeMap<usize, Value>, listed: Option<&(usize, Vec<Value>)>) -> bool {
+        let may_be = |column: usize, value: &Value| {
+            let cell = self.cell(row, column);
+            cell.is_unknown() || crate::value::compare(&cell, value, self.fold_case()).is_none_or(std::cmp::Ordering::is_eq)
+        };
+        single.iter().all(|(column, value)| may_be(*column, value)) && listed.is_none_or(|(column, values)| values.iter().any(|value| may_be(*column, value)))
     }
 
     /// The columns that an INSERT gives to a row that was in its way; all of them, where it puts another row in its place.
@@ -1108,6 +1283,27 @@ impl<'t> Versions<'t> {
     }
 }
 
+/// Stretches in order that do not meet, and not many of them: where there are more, the narrowest gaps are closed.
+fn joined(mut all: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    all.sort_unstable();
+    let mut gaps: Vec<i64> = Vec::new();
+    let mut end = i64::MIN;
+    for (from, to) in &all {
+        gaps.extend(Some(from.saturating_sub(end)).filter(|gap| end != i64::MIN && *gap > 0));
+        end = end.max(*to);
+    }
+    gaps.sort_unstable_by(|a, b| b.cmp(a));
+    let narrowest = gaps.get(LOST_STRETCHES - 1).copied().unwrap_or(0);
+    let mut out: Vec<(i64, i64)> = Vec::new();
+    for (from, to) in all {
+        match out.last_mut() {
+            Some(last) if from.saturating_sub(last.1) <= narrowest => last.1 = last.1.max(to),
+            _ => out.push((from, to)),
+        }
+    }
+    out
+}
+
 /// What the logged number of rows says.
 struct Counted {
     /// It leaves none of the rows that may have been touched.
@@ -1118,19 +1314,6 @@ struct Counted {
     fewer: bool,
     /// There were rows that are not known.
     more: bool,
-}
-
-impl Counted {
-    fn new(change: &Change<'_>, sure: &[usize], open: &[usize], dialect: Dialect) -> Self {
-        let count = change.row_count().and_then(|count| usize::try_from(count).ok());
-        Self {
-            none_open: count == Some(sure.len()),
-            settled: count == Some(sure.len()),
-            // MySQL counts the rows that an UPDATE left as they were no further.
-            fewer: dialect == Dialect::PostgreSql && count.is_some_and(|n| n < sure.len()),
-            more: count.is_some_and(|n| n > sure.len() + open.len()),
-        }
-    }
 }
 
 /// A row that is there and has a unique key of a new one.
@@ -1273,7 +1456,12 @@ mod tests {
     }
 
     fn roll<'t>(table: &'t StoredTable, writes: &[Write], snapshot_time: i64) -> Versions<'t> {
-        let mut versions = Versions::new(table, Dialect::PostgreSql, vec![0], snapshot_time);
+        roll_of(table, writes, snapshot_time, vec![0])
+    }
+
+    /// The same, of a table whose rows are of whom these columns say.
+    fn roll_of<'t>(table: &'t StoredTable, writes: &[Write], snapshot_time: i64, subject: Vec<usize>) -> Versions<'t> {
+        let mut versions = Versions::new(table, Dialect::PostgreSql, subject, snapshot_time);
         let apply = |versions: &mut Versions<'t>, write: &Write| {
             let tree = parse(&write.statement, write.dialect).expect("a statement");
             let change = Change { write, at: write.time * SLOTS + 1, through_parent: false, is_whole: true, selected: None, filled: &NO_COLUMNS };
@@ -1414,6 +1602,91 @@ mod tests {
         check(&[(1, 7)], &[write(10, upsert, None)], 100, 5, &[(1, None, true)]);
         // Whatever it did, the row that is there after it was the same before it, or was not there.
         check(&[(1, 7)], &[write(10, "INSERT INTO s.t (k, v) VALUES (1, 8) ON CONFLICT DO NOTHING", None)], 100, 5, &[(1, Some(7), true)]);
+    }
+
+    fn of_v(rows: &[(i64, i64)], writes: &[Write], snapshot_time: i64) -> (Vec<Vec<(Option<String>, Option<String>, bool)>>, Vec<(i64, i64)>) {
+        let table = table(rows);
+        let versions = roll_of(&table, writes, snapshot_time, vec![1]);
+        let people = versions.doubts.iter().filter(|d| d.open == Open::People).map(|d| (d.from, d.to)).collect();
+        ([5, 15, 25, 35].into_iter().map(|at| as_of(&versions, at)).collect(), people)
+    }
+
+    fn row(k: i64, v: Option<i64>, is_in_doubt: bool) -> (Option<String>, Option<String>, bool) {
+        (Some(k.to_string()), v.map(|v| v.to_string()), is_in_doubt)
+    }
+
+    /// What an ORM does of a list that it owns: the row first, whose it is afterwards.
+    #[test]
+    fn a_row_that_gets_its_holder_after_its_insert_held_what_that_gave_it() {
+        let writes = [write(10, "INSERT INTO s.t (k) VALUES (7)", Some(1)), write(20, "UPDATE s.t SET v = 5 WHERE k = 7", Some(1))];
+        let (rows, people) = of_v(&[(7, 5), (8, 6)], &writes, 100);
+        assert_eq!(rows[0], [row(8, Some(6), false)]);
+        assert_eq!(rows[1], [row(7, None, false), row(8, Some(6), false)]);
+        assert_eq!(rows[2], [row(7, Some(5), false), row(8, Some(6), false)]);
+        assert_eq!(people, []);
+        // Without the INSERT anybody may have been it before.
+        let (rows, people) = of_v(&[(7, 5), (8, 6)], &writes[1..], 100);
+        assert_eq!(rows[0], [row(7, None, true), row(8, Some(6), false)]);
+        assert_eq!(people, [(i64::MIN, 20)]);
+        // What it gave is not known: anybody's from then on, until the UPDATE.
+        let writes = [write(10, "INSERT INTO s.t (k, v) VALUES (7, $1)", Some(1)), write(20, "UPDATE s.t SET v = 5 WHERE k = 7", Some(1))];
+        assert_eq!(of_v(&[(7, 5)], &writes, 100).1, [(10, 20)]);
+    }
+
+    #[test]
+    fn a_row_whose_insert_went_well_is_older_only_if_its_transaction_had_taken_one_away() {
+        let unsure = |time, sql: &str| Write { end: End::Unsure, ..write(time, sql, None) };
+        let writes = [unsure(10, "INSERT INTO s.t (k) VALUES (7)"), unsure(20, "UPDATE s.t SET v = 5 WHERE k = 7")];
+        let (rows, people) = of_v(&[(7, 5)], &writes, 100);
+        assert_eq!((rows[0].as_slice(), people.as_slice()), ([].as_slice(), [].as_slice()));
+        assert_eq!(rows[1], [row(7, None, false)]);
+        // MySQL's general log tells of no error: the row may have been there.
+        let untold: Vec<Write> = writes.iter().map(|write| Write { succeeded: false, ..write.clone() }).collect();
+        let (rows, people) = of_v(&[(7, 5)], &untold, 100);
+        assert_eq!((rows[0].as_slice(), people.as_slice()), ([row(7, None, true)].as_slice(), [(i64::MIN, 20)].as_slice()));
+        for taken in [
+            "DELETE FROM s.t WHERE k = 7",
+            "DELETE FROM s.t WHERE v > 3",
+            "TRUNCATE s.t",
+            "UPDATE s.t SET k = k + 1",
+            "MERGE INTO s.t USING s.o ON k = a WHEN MATCHED THEN DELETE",
+        ] {
+            let before = unsure(8, taken);
+            let (rows, people) = of_v(&[(7, 5)], &[before, writes[0].clone(), writes[1].clone()], 100);
+            assert!(rows[1].contains(&row(7, None, true)), "{taken}: {rows:?}");
+            assert!(people.iter().any(|(from, to)| *from == i64::MIN && *to >= 20), "{taken}: {people:?}");
+        }
+        for other in ["DELETE FROM s.t WHERE k = 6", "UPDATE s.t SET v = 9 WHERE k = 7", "INSERT INTO s.t VALUES (6, 1)"] {
+            let (rows, _) = of_v(&[(7, 5)], &[unsure(8, other), writes[0].clone(), writes[1].clone()], 100);
+            assert_eq!(rows[1].iter().filter(|(k, ..)| k.as_deref() == Some("7")).count(), 1, "{other}: {rows:?}");
+        }
+    }
+
+    #[test]
+    fn an_update_whose_end_is_not_shown_leaves_two_whose_the_row_may_be() {
+        let unsure = |time, sql: &str| Write { end: End::Unsure, ..write(time, sql, None) };
+        let writes = [unsure(10, "UPDATE s.t SET v = 6 WHERE k = 1"), unsure(20, "UPDATE s.t SET v = 7 WHERE k = 1")];
+        let (rows, people) = of_v(&[(1, 5), (2, 2)], &writes, 0);
+        assert_eq!(rows[0], [row(1, Some(5), false), row(2, Some(2), false)]);
+        assert_eq!(rows[1], [row(1, Some(5), true), row(1, Some(6), true), row(2, Some(2), false)]);
+        assert_eq!(rows[2], [row(1, Some(5), true), row(1, Some(6), true), row(1, Some(7), true), row(2, Some(2), false)]);
+        assert_eq!(people, []);
+        // Of one that is counted both are it; which of them was there stays open.
+        let sure = write(30, "UPDATE s.t SET v = 9 WHERE k = 1", Some(1));
+        let (rows, _) = of_v(&[(1, 5), (2, 2)], &[writes[0].clone(), sure], 0);
+        assert!(rows[3].iter().all(|row| row.0.as_deref() == Some("2") || row.1.as_deref() == Some("9")), "{:?}", rows[3]);
+        // What it gives is not known: anybody's.
+        assert_eq!(of_v(&[(1, 5)], &[unsure(10, "UPDATE s.t SET v = $1 WHERE k = 1")], 0).1, [(10, i64::MAX)]);
+    }
+
+    #[test]
+    fn doubts_of_many_stretches_are_joined_over_the_narrowest_gaps() {
+        assert_eq!(joined(vec![(5, 7), (1, 3), (3, 4), (6, 9)]), [(1, 4), (5, 9)]);
+        let many: Vec<(i64, i64)> = (0..1_000).map(|at| (at * 10, at * 10 + 1 + at % 3)).collect();
+        let few = joined(many.clone());
+        assert!(few.len() <= LOST_STRETCHES, "{}", few.len());
+        assert!(many.iter().all(|(from, to)| few.iter().any(|(start, end)| start <= from && to <= end)));
+        assert_eq!(joined(vec![(i64::MIN, 3), (5, i64::MAX)]), [(i64::MIN, 3), (5, i64::MAX)]);
     }
 
     #[test]

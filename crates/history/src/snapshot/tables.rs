@@ -82,7 +82,7 @@ pub(super) fn add_element(table: &mut StoredTable, element: &[Token<'_>], statem
     if is_primary {
         table.primary_key = vec![column];
     }
-    if is_primary || tail.iter().any(|t| t.is("unique")) {
+    if (is_primary || tail.iter().any(|t| t.is("unique"))) && !is_deferrable(tail) {
         table.unique_keys.push(vec![column]);
     }
     add_reference(table, vec![column], tail, dialect);
@@ -183,9 +183,15 @@ pub(crate) fn add_key(table: &mut StoredTable, element: &[Token<'_>], dialect: D
     if element[at].is("primary") {
         table.primary_key.clone_from(&columns);
     }
-    if !table.unique_keys.contains(&columns) {
+    if !table.unique_keys.contains(&columns) && !is_deferrable(element) {
         table.unique_keys.push(columns);
     }
+}
+
+/// Whether a key may be broken until its transaction ends: within it, it tells no row apart.
+fn is_deferrable(constraint: &[Token<'_>]) -> bool {
+    let at = constraint.iter().position(|t| t.is("deferrable"));
+    at.is_some_and(|at| !at.checked_sub(1).is_some_and(|before| constraint[before].is("not")))
 }
 
 /// `REFERENCES other (columns) ON DELETE …`, after a column or after `FOREIGN KEY (columns)`.

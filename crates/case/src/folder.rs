@@ -170,7 +170,7 @@ pub struct Case {
     root: PathBuf,
     manifest: Manifest,
     /// Held for the life of the case by whoever may write; the system releases it when the process dies.
-    lock: Option<File>,
+    lock: Option<Lock>,
     ledger: Ledger,
     /// How what people decide is signed.
     pub(crate) signer: Option<Signer>,
@@ -446,12 +446,24 @@ fn require_free(path: &Path) -> Result<(), CaseError> {
     if read_folder(path).iter().any(foreign) { Err(CaseError::NotEmpty(path.to_owned())) } else { Ok(()) }
 }
 
+/// A lock of whoever writes to a folder. Dropped, it is given back, and not only closed: a program that another thread is just starting holds
+/// the open file, too, until it runs, and would keep the lock as long.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What cannot be given back is free when the file is closed.
+        let _ = self.0.unlock();
+    }
+}
+
 /// An advisory lock of the operating system: it ends with the process, so a kill leaves no stale one. The file stays.
-pub(crate) fn take_lock(root: &Path) -> Result<File, CaseError> {
+pub(crate) fn take_lock(root: &Path) -> Result<Lock, CaseError> {
     let path = root.join(LOCK);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(WriteError::at(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(CaseError::Busy(root.to_owned())),
         Err(TryLockError::Error(source)) => Err(WriteError { path, source }.into()),
     }
@@ -480,4 +492,19 @@ pub(crate) fn store_manifest(root: &Path, manifest: &Manifest) -> Result<(), Cas
     bytes.push(b'\n');
     write_file(root, MANIFEST, &bytes)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_back_although_a_program_that_is_being_started_has_its_file_open() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = take_lock(folder.path()).expect("a lock");
+        let of_child = lock.0.try_clone().expect("another descriptor of the open file");
+        assert!(matches!(take_lock(folder.path()), Err(CaseError::Busy(_))));
+        drop(lock);
+        assert!(take_lock(folder.path()).is_ok(), "the lock stayed with {of_child:?}");
+    }
 }

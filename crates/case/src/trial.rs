@@ -2,7 +2,7 @@
 //! dropped. Files are linked and not copied, since nothing that is committed is ever written again. Of the case itself nothing is
 //! changed, and nothing that is tried can pass for an entry of its ledger.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::atomic::{TEMPORARY_PREFIX, WriteError, create_folder};
 use crate::custody::CUSTODY;
-use crate::folder::{Case, CaseError, Origin, Secrets, has_size, store_manifest, take_lock};
+use crate::folder::{Case, CaseError, Lock, Origin, Secrets, has_size, store_manifest, take_lock};
 use crate::manifest::{Manifest, StageRecord};
 
 /// Where the trial's case lies in its folder; beside it lies the lock of whoever tries.
@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 4;
 pub struct Trial {
     // Fields are dropped in this order: the folder goes while the lock is still held.
     folder: TempDir,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Trial {

@@ -113,7 +113,7 @@ pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
     let mut judged = judge.judged;
     debug_assert!(judged.showings.iter().all(|s| s.certainty <= job.cap.0), "a tier never rises above what attribution and delivery allow");
     if judged.showings.is_empty() && judged.nobody.is_none() && judged.wider.is_none() {
-        judged.nobody = Some(Nobody::ReplayedWithout);
+        judged.nobody = Some(if job.is_answered_page { Nobody::AnotherPage } else { Nobody::ReplayedWithout });
     }
     judged
 }

@@ -33,6 +33,8 @@ pub(crate) enum Nobody {
     UndescribedDatabase,
     /// A request of which nothing tells what it read, while the database's log is missing.
     UnknownRequest,
+    /// A page for one thing was answered in full, and the query that the estate gives it finds nothing there.
+    AnotherPage,
 }
 
 /// Whether a reason proves that nothing was shown.
@@ -58,7 +60,7 @@ impl Nobody {
             | Self::NoRowCounted
             | Self::RequestRefused
             | Self::RefusedBeforeReading => Standing::Proved,
-            Self::Failed | Self::UndescribedTable | Self::UndescribedDatabase | Self::UnknownRequest => Standing::Open,
+            Self::Failed | Self::UndescribedTable | Self::UndescribedDatabase | Self::UnknownRequest | Self::AnotherPage => Standing::Open,
         }
     }
 
@@ -70,7 +72,7 @@ impl Nobody {
             Self::NoTable | Self::DeclaredWithout => "no_personal_data",
             Self::RequestRefused | Self::RefusedBeforeReading | Self::Failed => "failed",
             Self::UndescribedTable | Self::UndescribedDatabase => "undescribed",
-            Self::UnknownRequest => "unknown",
+            Self::UnknownRequest | Self::AnotherPage => "unknown",
         }
     }
 
@@ -91,6 +93,7 @@ impl Nobody {
             Self::UndescribedTable => "undescribed_table",
             Self::UndescribedDatabase => "undescribed_database",
             Self::UnknownRequest => "unknown_request",
+            Self::AnotherPage => "another_page",
         }
     }
 
@@ -101,6 +104,7 @@ impl Nobody {
             Self::UndescribedTable => "describe the table in estate.toml, or name it in `without_personal_data` of its database if it holds none",
             Self::UndescribedDatabase => "describe the database in estate.toml, with a snapshot of it",
             Self::UnknownRequest => "add the missing log, or describe what the request reads as a route in estate.toml",
+            Self::AnotherPage => "describe the page that answered as a route of its own in estate.toml",
             Self::Statement(_)
             | Self::Command
             | Self::CursorAtItsEnd
@@ -131,6 +135,9 @@ impl Nobody {
             Self::UndescribedTable => "the estate does not describe the tables that it reads",
             Self::UndescribedDatabase => "the estate does not describe this database",
             Self::UnknownRequest => "what the request read is not known, and the database's log of that time is missing",
+            Self::AnotherPage => {
+                "the page was answered, and the query that the estate gives it finds nothing for what its path names: another page may have answered"
+            }
         }
     }
 }

@@ -59,6 +59,8 @@ pub(crate) struct Job {
     pub(crate) instead: Option<Rc<Instead>>,
     /// Whether the answer to that tells that the page does not show what is read for it.
     pub(crate) is_page_alike: bool,
+    /// Whether it stands for a page of what a path names, and that was answered: its query finds something, or is not of that page.
+    pub(crate) is_answered_page: bool,
     /// It may have read another state of its tables than the replay, and which is not known.
     pub(crate) is_mixed: bool,
     /// Values of others that may stand in what it reads.
@@ -452,6 +454,7 @@ impl Planner<'_> {
             response_bytes: self.access.response_bytes,
             instead: Instead::of(self.access).map(Rc::new),
             is_page_alike: false,
+            is_answered_page: is_answered_page(self.access),
             is_mixed,
             moved,
         };
@@ -576,6 +579,7 @@ impl Planner<'_> {
             response_bytes: None,
             instead: None,
             is_page_alike: false,
+            is_answered_page: false,
             is_mixed: false,
             moved: Rc::default(),
         };
@@ -631,6 +635,7 @@ impl Planner<'_> {
                 response_bytes: None,
                 instead: None,
                 is_page_alike: false,
+                is_answered_page: false,
                 is_mixed: false,
                 moved: Rc::default(),
             };
@@ -830,6 +835,14 @@ fn was_turned_away(access: &Access) -> bool {
     access.kind == AccessKind::Route
         && (matches!(access.response_status, Some(300..=303 | 305..=407 | 409..=498))
             || (access.completion == Completion::Failed && access.response_status.is_none_or(|s| s < 499)))
+}
+
+/// Whether a request for what a path names was answered in full, and only the estate tells what it read. `/owners/find` fits `/owners/{id}`,
+/// and is another page: a page of one thing that is not there is answered as not found.
+fn is_answered_page(access: &Access) -> bool {
+    access.kind == AccessKind::Route
+        && access.response_status.is_some_and(|status| (200..300).contains(&status))
+        && access.routes.iter().flatten().any(|route| route.contains('{'))
 }
 
 /// The subjects that a statement over one table asks for by key: nobody else's row can be in its answer.

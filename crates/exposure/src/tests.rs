@@ -510,6 +510,20 @@ fn a_route_is_delivered_by_its_status() {
     check(&route(None), "replayed", "B:name~");
 }
 
+/// `/staff/find` fits `/staff/{no}`: it was answered, and nobody has that number, so that another page answered.
+#[test]
+fn a_page_of_nobody_that_was_answered_is_another_page_and_clears_nobody() {
+    let nobody = "SELECT name FROM hr.staff WHERE staff_no = 'find'";
+    let page = |path: &str, status| {
+        with(access(1, nobody, None), |a| {
+            (a.kind, a.response_status, a.routes) = (AccessKind::Route, status, Some(vec![format!("hr GET {path}")]));
+        })
+    };
+    for (path, status, outcome) in [("/staff/{no}", Some(200), "unknown"), ("/staff?q", Some(200), "replayed"), ("/staff/{no}", Some(404), "failed")] {
+        check(&Case::of(vec![page(path, status)]), outcome, "");
+    }
+}
+
 #[test]
 fn a_count_that_differs_widens() {
     check(&Case::of(vec![access(1, "SELECT name FROM hr.staff WHERE dob = '2'", Some(2))]), "replayed", "A:name? B:name~ C:name? D:name?");

@@ -206,12 +206,22 @@ fn delivery(request: &Request) -> Vec<strandline_model::evidence::EventRef> {
 
 /// The estate's first route that fits a request and says what it reads.
 pub(crate) fn route_of(estate: &Estate, request: &Request) -> Option<usize> {
-    estate.routes.iter().position(|route| !route.reads.is_empty() && fits(route, request))
+    let fitting = fitting(estate, request);
+    fitting.into_iter().find(|at| !estate.routes[*at].reads.is_empty())
 }
 
 /// All routes of the estate that fit a request: one page may run several queries.
 fn routes_of(estate: &Estate, request: &Request) -> Vec<String> {
-    estate.routes.iter().filter(|route| fits(route, request)).map(Route::name).collect()
+    fitting(estate, request).into_iter().map(|at| estate.routes[at].name()).collect()
+}
+
+/// The routes of the page that a request asks for, in the order of the estate. Of two paths that fit, the one that says more is the page's:
+/// `/owners/find` before `/owners/{id}`, whichever comes first.
+fn fitting(estate: &Estate, request: &Request) -> Vec<usize> {
+    let all: Vec<usize> = (0..estate.routes.len()).filter(|at| fits(&estate.routes[*at], request)).collect();
+    let placeholders = |at: &usize| estate.routes[*at].path.split('/').filter(|s| !s.is_empty()).map(|s| s.starts_with('{')).collect::<Vec<bool>>();
+    let most = all.iter().map(placeholders).min();
+    all.into_iter().filter(|at| Some(placeholders(at)) == most).collect()
 }
 
 fn fits(route: &Route, request: &Request) -> bool {

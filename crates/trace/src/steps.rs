@@ -1,7 +1,7 @@
 //! The moves of the actor: requests, sign-ins and statements grouped by what they were for, with the ATT&CK technique.
 //! Summaries count; they never quote a URL's values or a statement's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use strandline_model::detection::{Detection, DetectionOrigin};
@@ -196,6 +196,11 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
             (false, _) => ("T1110.001", "Brute Force: Password Guessing"),
         };
     }
+    let words = match what {
+        Move::Browse if session.is_none() && account.is_some() => "requests as the account",
+        Move::Browse if session.is_none() => "requests of one address that had come in, taken for its session",
+        _ => what.words(),
+    };
     let targets = if *what == Move::Guess { format!(", against {} accounts", group.targets.len()) } else { String::new() };
     let mut because: Vec<String> = group.nodes.iter().flat_map(|n| links.because(n)).chain(near.iter().map(|d| d.id.clone())).collect();
     because.sort();
@@ -211,12 +216,7 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
         system: system.to_string(),
         account: account.as_deref().map(str::to_owned),
         session: session.as_deref().map(str::to_owned),
-        summary: format!(
-            "{}: {} on {system}{targets}{}",
-            group.span.count,
-            if *what == Move::Browse && session.is_none() { "requests as the account" } else { what.words() },
-            from_host.as_deref().map_or(String::new(), |h| format!(", from {h}"))
-        ),
+        summary: format!("{}: {words} on {system}{targets}{}", group.span.count, from_host.as_deref().map_or(String::new(), |h| format!(", from {h}"))),
         exploited: exploited.clone(),
         strength: *strength,
         event_count: i64::try_from(group.count).unwrap_or(i64::MAX),
@@ -225,14 +225,44 @@ fn step(group: &Group, id: String, links: &Links, detections: &[Detection]) -> S
     }
 }
 
+/// Addresses that came in where no log tells whose session a request is of: what one asks for from then on, up to its sign-out, is taken for
+/// its session.
+pub(crate) struct CameIn<'r> {
+    /// Addresses of which a log tells more.
+    told: HashSet<(&'r str, &'r str)>,
+    inside: HashSet<(&'r str, &'r str)>,
+}
+
+impl<'r> CameIn<'r> {
+    /// Nobody has come in yet.
+    pub(crate) fn none_of(requests: &'r [Request]) -> Self {
+        let is_told = |r: &&Request| r.sign_in.is_none() && !r.sign_out && (r.session.is_some() || r.account.is_some());
+        Self { told: requests.iter().filter(is_told).filter_map(came_from).collect(), inside: HashSet::new() }
+    }
+
+    /// Whether the next request is of an address that is in. Who signs in is, and who is answered with what a database gave.
+    pub(crate) fn is_in(&mut self, request: &'r Request, has_read: bool) -> bool {
+        let Some(from) = came_from(request).filter(|from| !self.told.contains(from)) else { return false };
+        let is_answered = request.status.is_some_and(|status| (200..300).contains(&status));
+        if request.sign_in == Some(Status::Success) || has_read && is_answered {
+            self.inside.insert(from);
+        }
+        if request.sign_out { self.inside.remove(&from) } else { self.inside.contains(&from) }
+    }
+}
+
+fn came_from(request: &Request) -> Option<(&str, &str)> {
+    Some((&*request.system, request.address.as_deref()?))
+}
+
 /// What a request was for, unless a match says that it carried SQL. `is_host_log` knows logs of an operating system, whose
-/// sign-ins from an address are remote shells.
-pub(crate) fn of_request(request: &Request, is_host_log: &dyn Fn(&str) -> bool) -> Move {
+/// sign-ins from an address are remote shells; `is_in`: no log tells its session, and it is taken for one.
+pub(crate) fn of_request(request: &Request, is_host_log: &dyn Fn(&str) -> bool, is_in: bool) -> Move {
     let bulk = is_bulk(&request.target);
     // Where the server asks for a password with each request, an account says as much as a session.
-    let is_known = request.session.is_some() || request.account.is_some();
+    let is_known = request.session.is_some() || request.account.is_some() || is_in;
     match (request.sign_in, is_known) {
-        (None, true) if request.session.is_none() && request.status == Some(UNAUTHORIZED) => Move::Guess,
+        (None, true) if request.session.is_none() && !is_in && request.status == Some(UNAUTHORIZED) => Move::Guess,
         (Some(Status::Failure), _) => Move::Guess,
         (Some(_), _) if request.lines.iter().any(|line| is_host_log(&line.source)) => Move::Shell,
         (Some(_), _) => Move::SignIn,

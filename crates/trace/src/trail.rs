@@ -27,7 +27,7 @@ use crate::routes::{self, Derived, Match, Matched, Serving};
 use crate::sessions::Sessions;
 use crate::split::{self, Share};
 use crate::statements::{self, Execution, Statements, Wanted};
-use crate::steps::{self, Deed, Move};
+use crate::steps::{self, CameIn, Deed, Move};
 use crate::survey::{AddressSeen, SessionKey, Span, Survey};
 use crate::text::Place;
 use crate::wider::Wider;
@@ -437,11 +437,14 @@ impl<'a> Work<'a> {
         let is_host_log = |source: &str| self.inputs.estate.sources.iter().any(|s| s.id == source && HOST_LOGS.contains(&s.format.as_str()));
         let (mut deeds, mut drafts) = (Vec::new(), Vec::new());
         let fetches = self.fetches();
+        let mut came_in = CameIn::none_of(&self.requests);
         for (r, request) in self.requests.iter().enumerate().filter(|(_, r)| r.mine.is_some()) {
             let own = by_request.get(&r).map(Vec::as_slice).unwrap_or_default();
             let kept = own.iter().filter_map(|m| reached.get(&group_of(request, m)).cloned().flatten().map(|(s, why)| (*m, s, why))).collect::<Vec<_>>();
             let injected = kept.iter().find(|(m, ..)| m.how == How::Injected);
-            let what = if injected.is_some() { Move::Exploit } else { steps::of_request(request, &is_host_log) };
+            let reads = |m: &Match, strength: Strength| strength > Strength::Open && accesses::can_show(&self.statements.all[m.execution]);
+            let is_in = came_in.is_in(request, kept.iter().any(|(m, strength, _)| reads(m, *strength)));
+            let what = if injected.is_some() { Move::Exploit } else { steps::of_request(request, &is_host_log, is_in) };
             let deed = deeds.len();
             deeds.push(steps::request_deed(request, what, injected.map(|(m, ..)| weakness(request, m.field.as_deref()))));
             if let (Some(key), Some(address)) = (request.session_key(), &request.address) {

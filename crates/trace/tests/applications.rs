@@ -542,6 +542,40 @@ fn a_role_that_all_share_says_nothing_though_one_of_them_is_called_so() {
     assert_eq!(as_roles(&|_| "u2".to_owned()), [("name".to_owned(), Strength::Open), ("phone".to_owned(), Strength::Open)]);
 }
 
+/// Where no log names sessions or accounts, who came in and then asks is at work, and scans no longer; before that, and once out, it scans.
+#[test]
+fn where_no_log_names_sessions_an_address_that_came_in_is_in_its_session() {
+    let one = "SELECT name FROM patient WHERE id = $1";
+    let mut web = Web::default();
+    for n in 0..24 {
+        web.page(1_000 * (n + 1), 1, &format!("/patients/{n}"), &[(one, &[&n.to_string()])]);
+    }
+    web.request(70_000, 0, "GET", "/.git/config", (404, 90));
+    web.request(71_000, 0, "GET", "/admin", (404, 90));
+    web.page(80_000, 0, "/patients/700", &[(one, &["700"])]);
+    web.request(81_000, 0, "GET", "/menu", (200, 90));
+    without_sessions(&mut web, &[]);
+    let (trail, _) = web.run();
+    let of = |trail: &strandline_trace::Trail| trail.steps.iter().map(|s| (s.technique.clone(), s.event_count)).collect::<Vec<_>>();
+    assert_eq!(of(&trail), [("T1595".to_owned(), 2), ("T1213".to_owned(), 2)]);
+    assert!(trail.steps[1].summary.contains("taken for its session"), "{}", trail.steps[1].summary);
+
+    let mut sign = |at: i64, activity: Activity| {
+        web.request(at, 0, "POST", "/login", (302, 0));
+        let event = web.events.last_mut().unwrap();
+        (event.class, event.activity, event.status) = (Class::Authentication, activity, Status::Success);
+        event.session = None;
+    };
+    sign(75_000, Activity::Logon);
+    sign(90_000, Activity::Logoff);
+    web.request(91_000, 0, "GET", "/again", (404, 90));
+    web.events.last_mut().unwrap().session = None;
+    let (trail, _) = web.run();
+    let techniques: Vec<String> = trail.steps.iter().map(|s| s.technique.clone()).collect();
+    assert!(techniques.starts_with(&["T1595".to_owned(), "T1078".to_owned()]) && techniques.contains(&"T1213".to_owned()), "{techniques:?}");
+    assert!(trail.steps.iter().any(|s| s.technique == "T1595" && s.event_count == 3), "one more once it had signed out");
+}
+
 #[test]
 fn with_a_password_in_each_request_whoever_was_refused_is_not_the_account() {
     let mut web = Web::default();

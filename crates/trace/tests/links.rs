@@ -36,6 +36,11 @@ system = "ward"
 path = "/patient/{id}"
 database = "patients"
 reads = "SELECT name FROM patient WHERE id = :id"
+[[route]]
+system = "ward"
+path = "/patient/find"
+database = "patients"
+reads = "SELECT name FROM patient WHERE unit = :unit"
 [[trusted]]
 role = "backup"
 reason = "nightly"
@@ -223,6 +228,20 @@ fn without_a_statement_the_estates_route_says_what_was_read() {
     day.lawful();
     day.request(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "/patient/P900");
     check(&day, &["address=198.51.100.9"], &[("P900", Strength::Proved, AccessKind::Route)]);
+}
+
+#[test]
+fn a_path_that_a_route_names_whole_is_no_value_of_another() {
+    let mut day = Day::default();
+    day.lawful();
+    day.request(101 * SECOND_MICROS, BAD, "nurse1", "stolen", "/patient/find?unit=W3");
+    let (_, accesses) = day.run(&["address=198.51.100.9"]);
+    let have: Vec<_> = accesses.iter().map(|a| (a.statement.as_str(), a.parameters.clone(), a.routes.clone())).collect();
+    assert_eq!(
+        have,
+        [("SELECT name FROM patient WHERE unit = $1", vec![Some("W3".to_owned())], Some(vec!["ward GET /patient/find".to_owned()]))],
+        "the order of the estate does not matter"
+    );
 }
 
 #[test]

@@ -556,7 +556,7 @@ fn where_no_log_names_sessions_an_address_that_came_in_is_in_its_session() {
     web.request(81_000, 0, "GET", "/menu", (200, 90));
     without_sessions(&mut web, &[]);
     let (trail, _) = web.run();
-    let of = |trail: &strandline_trace::Trail| trail.steps.iter().map(|s| (s.technique.clone(), s.event_count)).collect::<Vec<_>>();
+    let of = |trail: &Trail| trail.steps.iter().map(|s| (s.technique.clone(), s.event_count)).collect::<Vec<_>>();
     assert_eq!(of(&trail), [("T1595".to_owned(), 2), ("T1213".to_owned(), 2)]);
     assert!(trail.steps[1].summary.contains("taken for its session"), "{}", trail.steps[1].summary);
 

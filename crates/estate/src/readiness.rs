@@ -2,12 +2,15 @@
 //!
 //! It judges what the logs really held, not what somebody says they are set to.
 
+mod bound;
 mod data;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use strandline_model::estate::{Estate, Table};
 use strandline_model::event::{Activity, Class, RecordKind, columns};
+
+use bound::Bound;
 
 pub use data::{Data, cookies_of};
 
@@ -53,9 +56,11 @@ struct Observed {
     events: u64,
     class_http: u64,
     statements: u64,
-    with_placeholders: u64,
-    with_parameters: u64,
+    bound: Bound,
+    /// Statements that read, by whatever record tells of them.
     reads: u64,
+    /// Those of an audit, or with a count: what the records before and after an execution repeat is left out.
+    audited_reads: u64,
     reads_with_rows: u64,
     writes: u64,
     with_session: u64,
@@ -79,7 +84,7 @@ strandline_model::event_columns! {
     /// What is counted of an event.
     pub struct Counted {
         time_precision_micros, class, activity, source, account, session, request_id, status_code, bytes, duration_micros, statement, command,
-        parameters, row_count, sequence, record_kind,
+        parameters, row_count, sequence, record_kind, labels,
     }
 }
 
@@ -106,19 +111,20 @@ impl Observer {
                 seen.with_bytes += u64::from(event.bytes.is_some());
                 seen.with_duration += u64::from(event.duration_micros.is_some());
             }
-            // A prepared statement is written down once more when it is executed, with its values.
-            let prepared = event.record_kind == Some(RecordKind::MysqlGeneral) && event.command.as_deref() == Some("PREPARE");
-            if let (Class::Datastore, Some(statement)) = (event.class, event.statement.as_deref().filter(|_| !prepared)) {
+            if let (Class::Datastore, Some(statement)) = (event.class, event.statement.as_deref()) {
+                seen.bound.observe(&event, statement);
+                // A prepared statement is written down once more when it is executed.
+                if bound::only_prepares(&event, statement) {
+                    continue;
+                }
                 seen.statements += 1;
-                let placeholders = statement.contains("$1") || statement.contains('?');
-                seen.with_placeholders += u64::from(placeholders);
-                seen.with_parameters += u64::from(placeholders && event.parameters.is_some());
                 let audited = matches!(
                     event.record_kind,
                     Some(RecordKind::PgauditSession | RecordKind::PgauditObject | RecordKind::MysqlGeneral | RecordKind::MysqlSlow | RecordKind::MysqlAudit)
                 );
+                seen.reads += u64::from(event.activity == Activity::Read);
                 if event.activity == Activity::Read && (audited || event.row_count.is_some()) {
-                    seen.reads += 1;
+                    seen.audited_reads += 1;
                     seen.reads_with_rows += u64::from(event.row_count.is_some());
                 }
                 seen.writes += u64::from(matches!(event.activity, Activity::Write | Activity::Define));
@@ -148,6 +154,7 @@ impl Observer {
                     let beside: Vec<&Observed> = beside.filter_map(|other| self.sources.get(&other.id)).collect();
                     let counted = beside.iter().map(|other| other.reads_with_rows).max().unwrap_or(0);
                     judge_source(&source.id, seen, counted, &mut answers);
+                    judge_reads(&source.id, seen, &beside, counted, &mut answers);
                     judge_durations(&source.id, seen, &beside, &mut answers);
                     judge_writes(&source.id, seen, &beside, &mut answers);
                     judge_retention(&source.id, source.retention_days, &mut answers);
@@ -221,6 +228,7 @@ impl Observer {
 }
 
 fn judge_source(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<Answer>) {
+    judge_bound(id, &seen.bound, answers);
     if seen.statements > 0 {
         judge_statements(id, seen, counted, answers);
     }
@@ -261,25 +269,46 @@ fn judge_writes(id: &str, seen: &Observed, beside: &[&Observed], answers: &mut V
     }
 }
 
+/// Whether what was bound to the placeholders of statements is known.
+fn judge_bound(id: &str, bound: &Bound, answers: &mut Vec<Answer>) {
+    const LOST: &str = "whose record a prepared statement read: everybody in its tables becomes possible";
+    if bound.lost() > 0 {
+        let mend = if bound.of_mysql() {
+            "MySQL and MariaDB: the general log, which has each execution with its values"
+        } else {
+            "PostgreSQL: pgaudit.log_parameter = on; with log_statement also log_parameter_max_length = -1"
+        };
+        let found = format!("{} of {} statements with placeholders were logged without their bind values", bound.lost(), bound.asked());
+        answers.push(blind(id, found, LOST, mend));
+    }
+    if bound.cut() > 0 {
+        let found = format!("{} of {} statements with placeholders were logged with values left out for their length", bound.cut(), bound.asked());
+        let mend = "PostgreSQL: pgaudit.log_parameter_max_size = 0 and log_parameter_max_length = -1, neither of which leaves a value out";
+        answers.push(costly(id, found, "whose record such a statement read, where the value that was left out decides", mend));
+    }
+}
+
+/// Whether reads are logged at all, and with how many rows each sent.
+fn judge_reads(id: &str, seen: &Observed, beside: &[&Observed], counted: u64, answers: &mut Vec<Answer>) {
+    const ROWS: &str = "PostgreSQL: pgaudit.log = 'read, write, ddl' with pgaudit.log_parameter = on and pgaudit.log_rows = on; MySQL and MariaDB: slow_query_log = ON with long_query_time = 0, beside the general or the audit log";
+    const LOST: &str = "the proof that a replay is exact: reads become likely where they were to be confirmed";
+    if seen.statements == 0 {
+        return;
+    }
+    if seen.reads == 0 {
+        if beside.iter().all(|other| other.reads == 0) {
+            let mend = "PostgreSQL: pgaudit.log = 'read, write, ddl' with pgaudit.log_parameter = on and pgaudit.log_rows = on; MySQL and MariaDB: the general log, or the audit log with its reads (server_audit_events without a restriction to changes)";
+            answers.push(blind(id, format!("none of {} statements is a read", seen.statements), "whom anybody read: there is nothing to replay", mend));
+        }
+    } else if seen.audited_reads == 0 && counted == 0 {
+        answers.push(costly(id, format!("none of {} reads stands in an audit log or carries a row count", seen.reads), LOST, ROWS));
+    } else if seen.reads_with_rows.max(counted) * 10 < seen.audited_reads * 9 {
+        answers.push(costly(id, format!("{} of {} audited reads carry a row count", seen.reads_with_rows, seen.audited_reads), LOST, ROWS));
+    }
+}
+
 fn judge_statements(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<Answer>) {
     let before = answers.len();
-    if seen.with_placeholders > seen.with_parameters {
-        let lost = seen.with_placeholders - seen.with_parameters;
-        answers.push(blind(
-            id,
-            format!("{lost} of {} statements with placeholders were logged without their bind values", seen.with_placeholders),
-            "whose record a prepared statement read: everybody in its tables becomes possible",
-            "PostgreSQL: pgaudit.log_parameter = on; with log_statement also log_parameter_max_length = -1",
-        ));
-    }
-    if seen.reads == 0 || seen.reads_with_rows.max(counted) * 10 < seen.reads * 9 {
-        answers.push(costly(
-            id,
-            format!("{} of {} audited reads carry a row count", seen.reads_with_rows, seen.reads),
-            "the proof that a replay is exact: reads become likely where they were to be confirmed",
-            "PostgreSQL: pgaudit.log_rows = on; MySQL and MariaDB: slow_query_log = ON with long_query_time = 0, beside the general or the audit log",
-        ));
-    }
     if !seen.kinds.iter().any(|k| matches!(*k, "statement" | "execute" | "duration" | "mysql_general" | "mysql_slow" | "mysql_audit")) && seen.fetches == 0 {
         answers.push(costly(
             id,
@@ -320,7 +349,8 @@ fn judge_statements(id: &str, seen: &Observed, counted: u64, answers: &mut Vec<A
             "add a sqlcommenter comment with the request id in the application",
         ));
     }
-    if answers.len() == before {
+    let counts_rows = seen.audited_reads > 0 && seen.reads_with_rows.max(counted) * 10 >= seen.audited_reads * 9;
+    if answers.len() == before && counts_rows && seen.bound.lost() == 0 {
         answers.push(good(id, format!("{} statements with bind values, row counts, numbers and request ids", seen.statements)));
     }
 }
@@ -576,6 +606,56 @@ mod tests {
         }
     }
 
+    /// The answers on the log of one source with these records: kind, command, statement, value.
+    fn answers_on(records: &[(RecordKind, &'static str, &'static str, Option<&'static str>)]) -> Vec<Answer> {
+        let estate: Estate = toml::from_str(include_str!("../../../examples/prison-service/estate.toml")).expect("the kept example is valid");
+        let mut builder = EventBatchBuilder::new();
+        for (n, (kind, command, statement, value)) in records.iter().enumerate() {
+            let place = EventRef { artefact: ArtefactId("a".into()), offset: n as u64, length: 1 };
+            let activity = if *command == "SELECT" { Activity::Read } else { Activity::Query };
+            let mut event = Event::new(Instant(n as i64), Class::Datastore, activity, place);
+            (event.source, event.session, event.record_kind) = ("db-log".into(), Some("s".into()), Some(*kind));
+            (event.command, event.statement) = (Some((*command).into()), Some((*statement).into()));
+            event.parameters = value.map(|value| vec![Some(value.into())]);
+            builder.push(&event);
+        }
+        let mut observer = Observer::default();
+        observe(&mut observer, builder);
+        observer.judge(&estate, &Data::default())
+    }
+
+    fn check_bound(records: &[(RecordKind, &'static str, &'static str, Option<&'static str>)], expected: Option<&str>) {
+        let answers = answers_on(records);
+        let found = answers.iter().find(|a| a.found.contains("bind values")).map(|a| a.found.as_str());
+        assert_eq!(found.map(|f| f.split(" statements").next().unwrap_or_default()), expected, "{answers:#?}");
+        assert!(!answers.iter().any(|a| a.found.contains(" of 0 ")), "{answers:#?}");
+    }
+
+    #[test]
+    fn values_are_missed_where_no_record_of_an_execution_has_them() {
+        use RecordKind::{Duration, Execute, MysqlAudit, MysqlGeneral, Other, PgauditSession, Statement};
+        const ASKS: &str = "SELECT a FROM t WHERE k = $1";
+        check_bound(&[(PgauditSession, "SELECT", "SELECT a FROM t WHERE doc ? 'k' -- $1", None)], None);
+        check_bound(&[(Statement, "PREPARE", "PREPARE p AS SELECT a FROM t WHERE k = $1", None), (Statement, "EXECUTE", "EXECUTE p(7)", None)], None);
+        check_bound(&[(Other, "PARSE", ASKS, None), (Other, "BIND", ASKS, None), (Duration, "SELECT", ASKS, Some("7"))], None);
+        check_bound(&[(Execute, "SELECT", ASKS, None), (PgauditSession, "SELECT", ASKS, Some("7"))], None);
+        check_bound(&[(Execute, "SELECT", ASKS, None), (PgauditSession, "SELECT", "SELECT b FROM t WHERE k = $1", Some("7"))], Some("1 of 2"));
+        check_bound(&[(PgauditSession, "SELECT", ASKS, None)], Some("1 of 1"));
+        check_bound(&[(MysqlGeneral, "PREPARE", "SELECT a FROM t WHERE k = ?", None), (MysqlGeneral, "SELECT", "SELECT a FROM t WHERE k = 7", None)], None);
+        check_bound(&[(MysqlAudit, "SELECT", "SELECT a FROM t WHERE k = ? AND b = '?'", None)], Some("1 of 1"));
+    }
+
+    #[test]
+    fn a_log_without_reads_or_counts_says_so_in_words() {
+        let told = |kind, command, found: &str, severity| {
+            let answers = answers_on(&[(kind, command, "SELECT a FROM t", None)]);
+            assert!(answers.iter().any(|a| a.found.contains(found) && a.severity == severity && a.mend.is_some()), "{answers:#?}");
+        };
+        told(RecordKind::PgauditSession, "INSERT", "none of 1 statements is a read", Severity::Blind);
+        told(RecordKind::Execute, "SELECT", "none of 1 reads stands in an audit log", Severity::Costly);
+        told(RecordKind::PgauditSession, "SELECT", "0 of 1 audited reads carry a row count", Severity::Costly);
+    }
+
     #[test]
     fn a_statement_that_is_only_prepared_lacks_no_values() {
         let seen = |kind: RecordKind| {
@@ -587,7 +667,7 @@ mod tests {
             builder.push(&event);
             let mut observer = Observer::default();
             observe(&mut observer, builder);
-            observer.sources["db-log"].with_placeholders
+            observer.sources["db-log"].bound.asked()
         };
         assert_eq!((seen(RecordKind::MysqlGeneral), seen(RecordKind::MysqlSlow)), (0, 1));
     }

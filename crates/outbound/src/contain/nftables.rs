@@ -3,7 +3,7 @@
 //! A drop in any base chain is final, so that connections which another table accepts are cut, too. Reset first, then drop: what
 //! was only dropped goes on when the drop is taken back. No `auto-merge`: it shortens the end of an element that lies in another.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::Value;
 use strandline_model::containment::Effect;
@@ -24,6 +24,9 @@ pub(crate) struct Nftables {
 
 /// The first version that speaks JSON.
 const OLDEST: [u32; 2] = [0, 9];
+
+/// So many ports are looked at for one by which a connection can be tried.
+const MOST_TRIED: usize = 8;
 
 const TABLE: &str = "strandline";
 const CUT: &str = "cut off";
@@ -184,6 +187,12 @@ fn rules_stand(table: &[Value]) -> bool {
     })
 }
 
+/// Whether what listens at this address, as `ss` writes it, can answer the machine itself there. `*` is both kinds at once, and `[::]` may be.
+fn answers_to(host: &str, loopback: IpAddr) -> bool {
+    let own: &[&str] = if loopback.is_ipv4() { &["127.0.0.1", "0.0.0.0"] } else { &["[::1]"] };
+    own.contains(&host) || ["*", "[::]"].contains(&host)
+}
+
 /// How much our sets hold.
 fn elements(table: &[Value]) -> usize {
     table.iter().filter_map(|item| item.get("set")?.get("elem")?.as_array()).map(Vec::len).sum()
@@ -335,16 +344,13 @@ impl Nftables {
             return None;
         }
         let listening = self.machine.run(&["ss", "-Hltn"], b"").ok()?.text();
-        let loopback = if network.address.is_ipv4() { "127.0.0.1" } else { "::1" };
+        let loopback: IpAddr = if network.address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
         let ports = listening.lines().filter_map(|line| line.split_whitespace().nth(3)).filter_map(|local| local.rsplit_once(':'));
-        let port: u16 = ports.filter(|(host, _)| ["127.0.0.1", "0.0.0.0", "*", "[::]", "[::1]"].contains(host)).find_map(|(host, port)| {
-            let fits = network.address.is_ipv4() != (host == "[::1]");
-            port.parse().ok().filter(|_| fits)
-        })?;
-        let to = std::net::SocketAddr::new(loopback.parse().ok()?, port);
+        let ports = ports.filter(|(host, _)| answers_to(host, loopback)).filter_map(|(_, port)| port.parse().ok());
         let patience = std::time::Duration::from_millis(700);
         // Somebody else gets through there, or the trial says nothing.
-        std::net::TcpStream::connect_timeout(&to, patience).ok()?;
+        let mut open = ports.take(MOST_TRIED).map(|port| std::net::SocketAddr::new(loopback, port));
+        let to = open.find(|to| std::net::TcpStream::connect_timeout(to, patience).is_ok())?;
         match super::dial::dial(to, Some(first_of(network)), patience) {
             Ok(_) => Some(true),
             Err(error)

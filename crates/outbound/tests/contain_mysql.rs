@@ -215,3 +215,50 @@ fn whoever_must_stay_in_stays_in_and_whoever_may_not_is_told() {
     wrong.secret = Some(Secret::new("wrong".to_owned()));
     assert!(matches!(strandline_outbound::contain::connect(&wrong, &manner()), Err(ContainError::NotLetIn { .. })));
 }
+
+#[test]
+#[ignore = "needs MariaDB's own programs: apt-get install mariadb-server"]
+fn the_last_administrator_who_can_sign_in_stays_in() {
+    let world = MariaDb::start();
+    world.sql(
+        "CREATE USER keeper@'%' IDENTIFIED BY 'k'; GRANT CREATE USER, PROCESS, CONNECTION ADMIN, SELECT ON *.* TO keeper@'%'; \
+         CREATE ROLE boss; GRANT SUPER ON *.* TO boss; CREATE USER third@'%' IDENTIFIED BY 'a'; GRANT SUPER ON *.* TO third@'%'; \
+         CREATE USER helper@'%' IDENTIFIED BY 'a'; GRANT boss TO helper@'%'; SET GLOBAL default_password_lifetime = 30; \
+         ALTER USER root@'::1', root@'127.0.0.1', root@localhost PASSWORD EXPIRE NEVER",
+    );
+    // One who is no administrator cuts others off: its own account is none that is left.
+    let mut own = world.reach();
+    (own.target.account, own.secret) = (Some("keeper".to_owned()), Some(Secret::new("k".to_owned())));
+    let mut db = connector(&own, &manner());
+    let mut check = |user: &str, is_refused: bool, when: &str| match db.refuse_protected(&Effect::MysqlAccountLock { user: user.to_owned() }) {
+        Err(ContainError::NeverTouched { why, .. }) if is_refused => assert!(why.contains("no other administrator"), "{when}: {why}"),
+        Ok(()) if !is_refused => {}
+        other => panic!("{user}, {when}: {other:?}"),
+    };
+    check("root2", false, "root can sign in");
+    // That of the machine's own name stays: where names are not resolved, nobody signs in by it. Who takes it from himself is the last.
+    for host in ["::1", "127.0.0.1", "localhost"] {
+        world.sql(&format!("REVOKE SUPER ON *.* FROM root@'{host}'"));
+    }
+    assert_ne!(world.sql("SELECT Host FROM mysql.user WHERE User = 'root' AND Super_priv = 'Y'"), "");
+    check("root2", false, "the third can sign in");
+    let set_years_ago = "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.password_last_changed', 86400) WHERE User = 'third'; FLUSH PRIVILEGES";
+    for (locked_out, in_again) in [
+        ("ALTER USER third@'%' ACCOUNT LOCK", "ALTER USER third@'%' ACCOUNT UNLOCK"),
+        ("ALTER USER third@'%' PASSWORD EXPIRE", "ALTER USER third@'%' IDENTIFIED BY 'a'"),
+        ("ALTER USER third@'%' IDENTIFIED VIA mysql_native_password USING 'invalid'", "ALTER USER third@'%' IDENTIFIED BY 'a'"),
+        (&format!("ALTER USER third@'%' PASSWORD EXPIRE INTERVAL 90 DAY; {set_years_ago}"), "ALTER USER third@'%' IDENTIFIED BY 'a'"),
+        (&format!("ALTER USER third@'%' PASSWORD EXPIRE DEFAULT; {set_years_ago}"), "ALTER USER third@'%' IDENTIFIED BY 'a' PASSWORD EXPIRE NEVER"),
+    ] {
+        world.sql(locked_out);
+        check("root2", true, locked_out);
+        check("helper", false, "root2 can sign in");
+        check("tbl", false, "it is no administrator");
+        world.sql(in_again);
+        check("root2", false, in_again);
+    }
+    world.sql("DROP USER third@'%'");
+    check("root2", true, "it is the only one");
+    world.sql("ALTER USER root2@'%' ACCOUNT LOCK");
+    check("helper", true, "a role may carry anything, and nobody else is left");
+}

@@ -296,6 +296,38 @@ fn whoever_must_stay_in_stays_in() {
 
 #[test]
 #[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
+fn the_last_superuser_who_can_log_in_stays_in() {
+    let world = world();
+    // One who is no superuser cuts others off: its own role is none that is left.
+    world.sql("postgres", "CREATE ROLE keeper LOGIN CREATEROLE PASSWORD 'k'; GRANT pg_read_all_stats, pg_signal_backend TO keeper");
+    let own = reach(target("db", TargetKind::Postgres, &format!("address = \"127.0.0.1:{}\"\naccount = \"keeper\"", world.server.port)), Some("k"));
+    let mut db = connector(&own, &manner());
+    let role = |role: &str| role.to_owned();
+    let mut check = |is_refused: bool, when: &str| {
+        for effect in [Effect::PostgresRoleNoLogin { role: role("postgres") }, Effect::PostgresTerminate { address: None, role: role("postgres") }] {
+            match db.refuse_protected(&effect) {
+                Err(ContainError::NeverTouched { why, .. }) if is_refused => assert!(why.contains("last superuser that can log in"), "{when}: {why}"),
+                Ok(()) if !is_refused => {}
+                other => panic!("{when}: {other:?}"),
+            }
+        }
+    };
+    check(true, "it is the only one");
+    for (change, is_refused) in [
+        ("CREATE ROLE second SUPERUSER PASSWORD 's'", true),
+        ("ALTER ROLE second LOGIN", false),
+        ("ALTER ROLE second VALID UNTIL '2000-01-01'", true),
+        ("ALTER ROLE second VALID UNTIL 'infinity'", false),
+        ("ALTER ROLE second NOSUPERUSER", true),
+    ] {
+        world.sql("postgres", change);
+        check(is_refused, change);
+    }
+    assert!(db.refuse_protected(&Effect::PostgresRoleNoLogin { role: app() }).is_ok(), "no superuser is lost with it");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL's own programs: apt-get install postgresql"]
 fn evidence_is_captured_before_the_cut_and_what_is_lost_is_named() {
     let world = world();
     let mut open = world.try_client("app", "a", "hr").unwrap();

@@ -14,6 +14,7 @@ mod ldap;
 mod linux;
 mod machine;
 mod mysql;
+mod mysql_admins;
 mod mysql_grants;
 mod mysql_views;
 mod nftables;

@@ -142,6 +142,83 @@ fn jobs_of_every_name_of_an_account_are_stopped() {
     assert_eq!(texts(), untouched, "each has its own again");
 }
 
+/// As somebody of the machine.
+fn as_account(account: &str, program: &str) -> Command {
+    let mut command = Command::new("runuser");
+    command.args(["-u", account, "--", program]);
+    command
+}
+
+#[test]
+#[ignore = "needs root, sshd and namespaces: apt-get install openssh-server openssh-client sshpass cron at"]
+fn jobs_of_at_and_what_lingers_are_moved_and_come_back() {
+    if !inside("jobs_of_at_and_what_lingers_are_moved_and_come_back", &NAMESPACES) {
+        return;
+    }
+    let sshd = Sshd::start();
+    let at = |account: &str| {
+        let mut child = as_account(account, "at").args(["now", "+", "1", "day"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"true\n").unwrap();
+        assert!(child.wait().unwrap().success());
+    };
+    let queue = |account: &str| run(&mut as_account(account, "atq"));
+    let lingers = |account: &str| std::path::Path::new("/var/lib/systemd/linger").join(account).exists();
+    // As `loginctl enable-linger` leaves it.
+    std::fs::create_dir_all("/var/lib/systemd/linger").unwrap();
+    for account in ["eve", "bob"] {
+        at(account);
+        std::fs::write(format!("/var/lib/systemd/linger/{account}"), "").unwrap();
+    }
+    at("eve");
+    let all =
+        || run(Command::new("sh").args(["-c", "cd /var/spool/cron && find . -type f ! -name .SEQ -exec sha256sum {} + -exec stat -c '%n %U %a' {} + | sort"]));
+    let (mine, theirs, untouched) = (queue("eve"), queue("bob"), all());
+    assert_eq!((mine.lines().count(), theirs.lines().count()), (2, 1));
+    let mut linux = connector(&sshd.reach(), &manner());
+    let jobs = Effect::LinuxJobsStop { account: eve() };
+    let (before, meant) = cut(linux.as_mut(), &jobs);
+    assert_eq!((queue("eve").as_str(), lingers("eve")), ("", false));
+    assert!(queue("bob") == theirs && lingers("bob"), "the neighbour's are where they were");
+    check_answer(&linux.verify(&jobs, &before, &meant).unwrap(), Answer::Effective, "linger/eve is not there");
+    // A job that he makes afterwards.
+    at("eve");
+    check_answer(&linux.verify(&jobs, &before, &meant).unwrap(), Answer::NotEffective, "is there: it would start again");
+    let late = queue("eve");
+    run(as_account("eve", "atrm").arg(late.split_whitespace().next().unwrap()));
+    std::fs::write("/var/lib/systemd/linger/eve", "").unwrap();
+    check_answer(&linux.verify(&jobs, &before, &meant).unwrap(), Answer::NotEffective, "linger/eve is there: it would start again");
+    std::fs::remove_file("/var/lib/systemd/linger/eve").unwrap();
+    linux.undo(&jobs, &before).unwrap();
+    linux.undo(&jobs, &before).unwrap();
+    assert_eq!((queue("eve"), lingers("eve"), all()), (mine, true, untouched));
+}
+
+#[test]
+#[ignore = "needs root, sshd and namespaces: apt-get install openssh-server openssh-client sshpass cron at"]
+fn processes_that_are_born_when_others_die_are_not_born() {
+    if !inside("processes_that_are_born_when_others_die_are_not_born", &NAMESPACES) {
+        return;
+    }
+    // One that is among the first to be ended, many between, and some that wait for its end; and one that always forks.
+    const FAMILY: &str = "cd /home/eve && mkfifo pipe && sleep 300 > pipe & while [ ! -p /home/eve/pipe ]; do sleep 0.05; done; cd /home/eve; \
+         for i in $(seq 150); do sleep 300 & done; \
+         for i in $(seq 20); do sh -c 'read line < pipe; echo born >> births; exec sleep 300' & done; \
+         while :; do sleep 0.05; done";
+    let sshd = Sshd::start();
+    let uid = run(Command::new("id").args(["-u", "eve"]));
+    let mut family = Command::new("setpriv").args([&format!("--reuid={}", uid.trim()), "--clear-groups", "--", "sh", "-c", FAMILY]).spawn().unwrap();
+    let running = || run(Command::new("sh").args(["-c", "ps -u eve -o args= | grep -cE 'sleep 300|read line'; true"])).trim().parse().unwrap_or(0);
+    until("all of it runs", || running() > 170);
+    let births = || std::fs::read_to_string("/home/eve/births").unwrap_or_default();
+    assert_eq!(births(), "", "none was born while all lived");
+    let mut linux = connector(&sshd.reach(), &Manner { patience: std::time::Duration::from_secs(30), ..manner() });
+    let end = Effect::LinuxEndSessions { account: eve() };
+    let (none, _) = cut(linux.as_mut(), &end);
+    assert_eq!(births(), "", "whoever was suspended saw nobody die");
+    check_answer(&linux.verify(&end, &none, &none).unwrap(), Answer::Effective, "looked at twice");
+    let _ = family.wait();
+}
+
 #[test]
 #[ignore = "needs root, sshd and namespaces: apt-get install openssh-server openssh-client sshpass cron at"]
 fn evidence_is_captured_and_who_must_stay_in_stays_in() {

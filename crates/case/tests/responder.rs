@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 use ssh_key::private::Ed25519Keypair;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 use strandline_case::{
@@ -213,6 +216,115 @@ fn signatures_of_the_real_ssh_keygen_hold() {
         drop(case);
         let found = report(&folder);
         assert!(found.is_sound() && found.signatures == 2, "{kind} {bits}: {found:?}");
+    }
+}
+
+/// A FIDO token, as the wire has what it makes (PROTOCOL.u2f of OpenSSH): whether somebody touched it stands in the flags that it signs, too.
+#[derive(Clone, Copy)]
+struct Token {
+    is_ecdsa: bool,
+    /// What it signs.
+    flags: u8,
+    /// What stands behind its signature.
+    shown: u8,
+}
+
+/// Its length, and itself.
+fn field(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+/// A positive number: with a nought before it where its first bit would say otherwise.
+fn number(bytes: &[u8]) -> Vec<u8> {
+    let bytes = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
+    let nought: &[u8] = if bytes[0] & 0x80 == 0 { &[] } else { &[0] };
+    field(&[nought, bytes].concat())
+}
+
+impl Token {
+    const APPLICATION: &'static [u8] = b"ssh:";
+
+    fn algorithm(self) -> &'static str {
+        if self.is_ecdsa { "sk-ecdsa-sha2-nistp256@openssh.com" } else { "sk-ssh-ed25519@openssh.com" }
+    }
+
+    fn ed25519() -> ed25519_dalek::SigningKey {
+        ed25519_dalek::SigningKey::from_bytes(&[5; 32])
+    }
+
+    fn p256() -> p256::ecdsa::SigningKey {
+        p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap()
+    }
+
+    fn public(self) -> Vec<u8> {
+        let key = if self.is_ecdsa {
+            [field(b"nistp256"), field(Self::p256().verifying_key().to_encoded_point(false).as_bytes())].concat()
+        } else {
+            field(Self::ed25519().verifying_key().as_bytes())
+        };
+        [field(self.algorithm().as_bytes()), key, field(Self::APPLICATION)].concat()
+    }
+
+    fn key(self) -> PublicKey {
+        PublicKey::of_openssh(&format!("{} {}", self.algorithm(), STANDARD.encode(self.public()))).unwrap()
+    }
+
+    fn sign(self, text: &[u8], namespace: &str) -> String {
+        let trailer = |flags: u8| [&[flags][..], &7_u32.to_be_bytes()].concat();
+        let data = ssh_key::SshSig::signed_data(namespace, HashAlg::Sha512, text).unwrap();
+        let data = [&Sha256::digest(Self::APPLICATION)[..], &trailer(self.flags), &Sha256::digest(data)].concat();
+        let made = if self.is_ecdsa {
+            let made: p256::ecdsa::Signature = p256::ecdsa::signature::Signer::sign(&Self::p256(), &data);
+            let (r, s) = made.split_bytes();
+            [number(&r), number(&s)].concat()
+        } else {
+            ed25519_dalek::Signer::sign(&Self::ed25519(), &data).to_bytes().to_vec()
+        };
+        let signature = [field(self.algorithm().as_bytes()), field(&made), trailer(self.shown)].concat();
+        let head = [&b"SSHSIG"[..], &1_u32.to_be_bytes()].concat();
+        let whole = [head, field(&self.public()), field(namespace.as_bytes()), field(b""), field(b"sha512"), field(&signature)].concat();
+        let lines: Vec<String> = STANDARD.encode(whole).as_bytes().chunks(70).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect();
+        format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
+    }
+
+    fn signer(self) -> Signer {
+        Signer(Arc::new(move |text: &[u8], namespace: &str| Ok(self.sign(text, namespace))))
+    }
+}
+
+#[test]
+fn what_a_token_signs_counts_only_where_somebody_touched_it() {
+    const TOUCHED: u8 = 1;
+    // The token knows who holds it (by a PIN), and that is no touch.
+    const KNOWN: u8 = 4;
+    for is_ecdsa in [false, true] {
+        let token = |flags: u8, shown: u8| Token { is_ecdsa, flags, shown };
+        let touched = token(TOUCHED, TOUCHED);
+        let (folder, mut case) = case("Ann");
+        case.sign_with(token(0, 0).signer());
+        let first = Enrolment { change: Change::Enrolled, key: touched.key().to_openssh(), name: "Ann".into(), role: Role::Approver };
+        let refused = case.change_responders(first.clone(), "Ann", Instant(2), "0").unwrap_err();
+        assert!(matches!(refused, CaseError::NotSigned(NotSigned::Wrong(SignatureProblem::NotTouched))), "{is_ecdsa}: {refused:?}");
+        case.sign_with(touched.signer());
+        case.change_responders(first, "Ann", Instant(2), "0").unwrap();
+        for (wrong, expected) in [
+            (token(0, 0), SignatureProblem::NotTouched),
+            (token(KNOWN, KNOWN), SignatureProblem::NotTouched),
+            // Said of a signature that was made without.
+            (token(0, TOUCHED), SignatureProblem::OtherText),
+            (token(KNOWN, KNOWN | TOUCHED), SignatureProblem::OtherText),
+            (Token { is_ecdsa: !is_ecdsa, ..token(0, 0) }, SignatureProblem::NotTouched),
+        ] {
+            case.sign_with(wrong.signer());
+            let refused = case.record_approval(&approval("Ann"), "0").unwrap_err();
+            assert!(matches!(&refused, CaseError::NotSigned(NotSigned::Wrong(problem)) if *problem == expected), "{is_ecdsa} {}: {refused:?}", wrong.flags);
+        }
+        case.sign_with(token(TOUCHED | KNOWN, TOUCHED | KNOWN).signer());
+        let entry = case.record_approval(&approval("Ann"), "0").unwrap();
+        assert_eq!(case.signer_of(entry).unwrap().map(|r| r.key), Some(touched.key().to_openssh()), "{is_ecdsa}");
+        drop(case);
+        let found = report(&folder);
+        assert!(found.is_sound() && found.signatures == 2, "{is_ecdsa}: {found:?}");
     }
 }
 

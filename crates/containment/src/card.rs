@@ -365,4 +365,42 @@ mod tests {
             assert_eq!(listed, expected, "{name}");
         }
     }
+
+    #[test]
+    fn what_he_sees_of_each_effect_and_when() {
+        let expected = [
+            ("ad_disable", "seen at next login"),
+            ("exec", "seen at once"),
+            ("ldap_lock", "seen at next login"),
+            ("linux_end_sessions", "seen at once"),
+            ("linux_jobs_stop", "quiet"),
+            ("linux_keys_move", "seen at next login"),
+            ("linux_lock", "seen at next login"),
+            ("mysql_account_lock", "seen at next login"),
+            ("mysql_kill", "seen at once"),
+            ("mysql_password", "seen at next login"),
+            ("mysql_revoke", "seen at once"),
+            ("nftables_drop", "seen at once"),
+            ("pgbouncer_disable", "seen at once"),
+            ("postgres_connection_limit", "seen at next login"),
+            ("postgres_hba_reject", "seen at next login"),
+            ("postgres_password", "seen at next login"),
+            ("postgres_revoke_connect", "seen at next login"),
+            ("postgres_revoke_select", "seen at once"),
+            ("postgres_role_expired", "seen at next login"),
+            ("postgres_role_no_login", "seen at next login"),
+            ("postgres_terminate", "seen at once"),
+            ("session_store_delete", "seen at once"),
+            ("session_store_delete_account", "seen at once"),
+            ("web_deny_address", "seen at once"),
+            ("web_deny_route", "seen at once"),
+            ("web_deny_session", "seen at once"),
+            ("web_rotate_key", "seen at once"),
+            ("webhook", "seen at once"),
+        ];
+        let all = effects();
+        let found: std::collections::BTreeMap<String, &str> = all.iter().map(|effect| (effect.word(), card(effect).notices.in_words())).collect();
+        assert_eq!(found, expected.into_iter().map(|(word, seen)| (word.to_owned(), seen)).collect());
+        assert_eq!(found.len(), all.len(), "one of each kind");
+    }
 }

@@ -1,5 +1,6 @@
 //! From a replay to showings: whose cells, how surely, and why not more surely. The table of rules in docs/exposure.md, as code. Pure.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use strandline_history::{ROW_IN_DOUBT, column_in_doubt};
 use strandline_model::exposure::{Basis, Certainty};
 use strandline_sql::lexer::{Kind, Token, tokens};
 
+use crate::bound::{Bound, bound, reads_several};
 use crate::missing::{Cap, Missing, lower};
 use crate::nobody::Nobody;
 use crate::page::OnPage;
-use crate::plan::{Job, Mode, bound_subject, reads_several};
+use crate::plan::{Job, Mode};
 use crate::replay::{Counted, Replayed, Revealed};
 use crate::statement::{Unknowns, condition_words, widen};
 use crate::world::World;
@@ -93,7 +95,7 @@ pub(crate) struct Judged {
 /// Reads one replay.
 pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
     let counted = replayed.rows.against(job.rows_logged);
-    let read = |replayed| Judge { job, replayed, counted, world, judged: Judged::default() };
+    let read = |replayed| Judge { job, replayed, counted, world, bound: OnceCell::new(), judged: Judged::default() };
     // A count says which rows were sent only where every row is certain but for what decided about it.
     let settled = if job.mode == Mode::Exact && read(replayed).is_proved() { settled(replayed, counted) } else { replayed.clone() };
     let mut judge = read(&settled);
@@ -287,6 +289,7 @@ struct Judge<'j> {
     replayed: &'j Replayed,
     counted: Counted,
     world: &'j World,
+    bound: OnceCell<Option<Bound>>,
     judged: Judged,
 }
 
@@ -486,14 +489,8 @@ impl Judge<'_> {
 
     /// Something decided about the rows that the server may have decided otherwise: anybody of the tables may have been displayed.
     fn let_through(&mut self) {
-        let database = self.job.database;
-        let bound = bound_subject(self.job, self.world);
         for (table, columns) in self.by_table(&self.replayed.others) {
-            let whom = match &bound {
-                Some(key) => Whom::Keyed(key.clone()),
-                None => Whom::Table(database, table, self.population(table)),
-            };
-            self.possible(whom, columns, Missing::OtherRows);
+            self.anybody(table, &columns, Missing::OtherRows, |judge| judge.population(table));
         }
     }
 
@@ -517,7 +514,6 @@ impl Judge<'_> {
         if job.moved.is_empty() || self.judged.nobody == Some(Nobody::NoRowCounted) {
             return;
         }
-        let bound = bound_subject(job, self.world);
         let conditions = condition_words(&job.sql, self.world.databases[job.database].dialect);
         let is_any = job.mode != Mode::Exact || self.counted == Counted::Differs || job.is_mixed || !self.replayed.of_somebody.is_empty();
         let leaves_nobody = self.count_leaves_nobody(false);
@@ -529,17 +525,18 @@ impl Judge<'_> {
             let may_show = self.replayed.others.iter().any(|(table, column)| *table == moved.table && is_column(*column));
             // A condition on such a column may hold for a value that is not known.
             let decides = moved.columns.as_ref().is_none_or(|(_, names)| names.iter().any(|name| conditions.contains(&name.to_lowercase())));
-            let may_hold = decides && self.has_row_in_doubt_of(moved.table, bound.as_deref());
+            let may_hold = decides && self.has_row_in_doubt_of(moved.table);
             if is_any || is_in_doubt || is_open || may_show || may_hold || self.replayed.revealed.iter().any(shows) {
                 self.judged.moved.push(moved.job.clone());
             }
         }
     }
 
-    /// Whether a row of a table was in doubt; where the statement asks for one subject, a row of theirs.
-    fn has_row_in_doubt_of(&self, table: usize, bound: Option<&str>) -> bool {
+    /// Whether a row of a table was in doubt; where the statement asks for people by that table's key, a row of theirs.
+    fn has_row_in_doubt_of(&self, table: usize) -> bool {
         let (world, times) = (&self.world.databases[self.job.database], self.job.times(table));
-        let is_asked = |subject: u32| bound.is_none_or(|key| self.world.people.key(subject) == key);
+        let bound = self.bound().filter(|bound| bound.is_of_one_table);
+        let is_asked = |subject: u32| bound.is_none_or(|bound| bound.holds(subject));
         world.tables[table].people_in_doubt(&times, u64::MAX).any(is_asked)
     }
 
@@ -552,17 +549,10 @@ impl Judge<'_> {
     /// The log counts other rows than the replay: anybody whom the statement could show is possible. A statement that
     /// asks for one subject by key can show nobody else.
     fn all_of_tables(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
-        let bound = bound_subject(self.job, self.world);
         for table in self.job.named.described.clone() {
             let columns = self.in_question(table, displayed);
-            let whom = match &bound {
-                Some(key) => Whom::Keyed(key.clone()),
-                // A count that the known rows do not give proves that the table held others.
-                None => Whom::Table(self.job.database, table, self.world.everybody.clone()),
-            };
-            if !columns.is_empty() {
-                self.possible(whom, columns, missing);
-            }
+            // A count that the known rows do not give proves that the table held others.
+            self.anybody(table, &columns, missing, |judge| judge.world.everybody.clone());
         }
     }
 
@@ -581,17 +571,28 @@ impl Judge<'_> {
 
     /// Whoever stood in its tables is possible.
     fn all_there(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
-        let (database, described) = (self.job.database, self.job.named.described.clone());
-        let bound = bound_subject(self.job, self.world);
-        for table in described {
+        for table in self.job.named.described.clone() {
             let columns = self.in_question(table, displayed);
-            let whom = match &bound {
-                Some(key) => Whom::Keyed(key.clone()),
-                None => Whom::Table(database, table, self.population(table)),
-            };
-            if !columns.is_empty() {
-                self.possible(whom, columns, missing);
-            }
+            self.anybody(table, &columns, missing, |judge| judge.population(table));
+        }
+    }
+
+    /// The subjects whom the statement asks for by key.
+    fn bound(&self) -> Option<&Bound> {
+        self.bound.get_or_init(|| bound(self.job, self.world)).as_ref()
+    }
+
+    /// Anybody of a table is possible, but only those whom the statement asks for, if it does by key.
+    fn anybody(&mut self, table: usize, columns: &BTreeSet<u32>, missing: Missing, population: impl FnOnce(&Self) -> Arc<Vec<u32>>) {
+        if columns.is_empty() {
+            return;
+        }
+        let all = match self.bound() {
+            Some(bound) => bound.whom(),
+            None => vec![Whom::Table(self.job.database, table, population(self))],
+        };
+        for whom in all {
+            self.possible(whom, columns.clone(), missing);
         }
     }
 
@@ -617,16 +618,9 @@ impl Judge<'_> {
         let pinned = job.named.pinned.iter().map(|(_, moment)| strandline_history::instant(*moment));
         let (from, to) = (job.call.time.min(job.call.reads_at()), job.call.time.max(job.call.reads_at()));
         let from = pinned.fold(from, i64::min);
-        let bound = bound_subject(job, self.world);
         for table in job.named.described.clone() {
             let columns = self.in_question(table, displayed);
-            let whom = match &bound {
-                Some(key) => Whom::Keyed(key.clone()),
-                None => Whom::Table(database, table, self.world.population_between(database, table, from, to)),
-            };
-            if !columns.is_empty() {
-                self.possible(whom, columns, Missing::StateNotKnown);
-            }
+            self.anybody(table, &columns, Missing::StateNotKnown, |judge| judge.world.population_between(database, table, from, to));
         }
     }
 
@@ -677,8 +671,7 @@ impl Judge<'_> {
             let times = self.job.times(*table);
             subjects.extend(self.world.databases[self.job.database].tables[*table].people_in_doubt(&times, self.decides(*table)));
         }
-        let bound = if subjects.is_empty() { None } else { bound_subject(self.job, self.world) };
-        subjects.into_iter().filter(|subject| bound.as_deref().is_none_or(|key| self.world.people.key(*subject) == key)).collect()
+        subjects.into_iter().filter(|subject| self.bound().is_none_or(|bound| bound.holds(*subject))).collect()
     }
 
     /// Other rows than those that the replay chose may have been sent: whoever is in them without the LIMIT is possible.

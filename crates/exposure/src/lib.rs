@@ -5,6 +5,7 @@
 //! how sure the answer is. It opens no file, and it never raises a tier by guessing.
 
 mod account;
+mod bound;
 mod clearance;
 mod code;
 mod cursors;

@@ -1,7 +1,6 @@
 //! From an access to the replays that it asks for, or to the reason why it showed nobody. Pure: it reads the world and writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use strandline_history::evaluate::is_unreadable;
@@ -24,7 +23,7 @@ use crate::session::{Session, Standing};
 use crate::statement::{Meaning, Read, Sent, Shown, Unknowns, reads_clock, setting_shown, shape, understand, variables_read, widen};
 use crate::world::{DatabaseWorld, Named, World};
 use crate::written::{Piece, written};
-use sqlparser::ast::{ObjectName, TableFactor, Visit, Visitor};
+use sqlparser::ast::ObjectName;
 use strandline_sql::Dialect;
 
 /// How a job's result is to be read.
@@ -843,46 +842,4 @@ fn is_answered_page(access: &Access) -> bool {
     access.kind == AccessKind::Route
         && access.response_status.is_some_and(|status| (200..300).contains(&status))
         && access.routes.iter().flatten().any(|route| route.contains('{'))
-}
-
-/// The subjects that a statement over one table asks for by key: nobody else's row can be in its answer.
-pub(crate) fn bound_subject(job: &Job, world: &World) -> Option<String> {
-    let database = &world.databases[job.database];
-    let [table] = job.named.described.iter().copied().collect::<Vec<_>>()[..] else { return None };
-    let key = database.tables[table].subject_key.as_ref()?;
-    // A query within it may show anybody.
-    if !job.named.other.is_empty() || !job.named.unknown.is_empty() || !job.named.without_views() || reads_several(&job.sql, database.dialect) {
-        return None;
-    }
-    let sqlparser::ast::Statement::Query(query) = writes::parse(&job.sql, database.dialect)? else { return None };
-    let sqlparser::ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
-    if query.with.is_some() || select.from.len() != 1 || !select.from[0].joins.is_empty() || !matches!(select.from[0].relation, TableFactor::Table { .. }) {
-        return None;
-    }
-    let mut equal = Vec::new();
-    strandline_history::roll::equalities(select.selection.as_ref(), &mut equal);
-    let (_, value) = equal.iter().find(|(column, _)| column.eq_ignore_ascii_case(key))?;
-    strandline_history::evaluate::literal(value, &job.call.parameters).text()
-}
-
-/// Whether a statement looks at rows beside one another: it names more than one relation, or one twice, or cannot be parsed. A view is one.
-pub(crate) fn reads_several(sql: &str, dialect: Dialect) -> bool {
-    let mut counted = Relations(0);
-    let statement = writes::parse(sql, dialect);
-    statement.is_none_or(|statement| {
-        let _all: ControlFlow<()> = statement.visit(&mut counted);
-        counted.0 > 1
-    })
-}
-
-/// Counts the relations of a statement, as often as each is named.
-struct Relations(usize);
-
-impl Visitor for Relations {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        self.0 += usize::from(!matches!(factor, TableFactor::NestedJoin { .. } | TableFactor::Derived { .. }));
-        ControlFlow::Continue(())
-    }
 }

@@ -318,7 +318,7 @@ pub(crate) struct Case {
     pub(crate) events: Vec<Event<'static>>,
     pub(crate) coverage: Coverage,
     /// What the dump holds besides.
-    more: &'static str,
+    pub(crate) more: &'static str,
 }
 
 impl Case {
@@ -330,7 +330,7 @@ impl Case {
         self.run_on(ESTATE, KnownPeople::default(), make).expect("a case without faults")
     }
 
-    fn run_on(&self, estate: &str, known: KnownPeople, make: crate::replay::MakeReplayer<'_>) -> Result<(Kept, Summary), ExposureError> {
+    pub(crate) fn run_on(&self, estate: &str, known: KnownPeople, make: crate::replay::MakeReplayer<'_>) -> Result<(Kept, Summary), ExposureError> {
         self.run_with(estate, (known, Options::default()), make)
     }
 
@@ -617,7 +617,7 @@ fn prepared_statements_run_with_their_arguments() {
     check(&Case::of(vec![access(1, "PREPARE p AS SELECT name FROM hr.staff WHERE staff_no = 'A'", None)]), "replayed", "A:name?");
 }
 
-fn event(time: i64, sql: &'static str) -> Event<'static> {
+pub(crate) fn event(time: i64, sql: &'static str) -> Event<'static> {
     let mut event = Event::new(Instant(time), Class::Datastore, Activity::Write, place(1000 + time.unsigned_abs()));
     event.session = Some("w".into());
     event.database = Some("hrs".into());

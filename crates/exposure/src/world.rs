@@ -1,13 +1,15 @@
 //! The data as it stood: the estate's tables with their categories, their rows in all versions, and whose they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use sqlparser::ast::ObjectName;
-use strandline_model::estate::{Database, Estate, Named as NamedAs, Table as DescribedTable};
+use strandline_model::estate::{Database, Estate, Named as NamedAs, SubjectVia, Table as DescribedTable};
 
+use crate::bound::{Compares, is_plain, loosened, number_of};
 use crate::code::Code;
 use crate::made::{Beside, Flow, Look, MADE, Made, Maker, Rewritten, Snapshotted, all_beside};
 use crate::overriding::Overriding;
@@ -32,6 +34,41 @@ const FLOWS: usize = 32;
 pub(crate) struct People {
     keys: Vec<String>,
     numbers: HashMap<String, u32>,
+    /// Made when it is first asked for, of those who are known then.
+    alike: OnceLock<Alike>,
+}
+
+/// Keys that a server may take for one another.
+struct Alike {
+    /// Of what is left of each key loosened, and of the number at its beginning, with whose key it is: sorted.
+    by_text: Vec<(u64, u32)>,
+    by_number: Vec<(u64, u32)>,
+    /// Those of whose keys it is not known which texts they are equal to.
+    others: Vec<u32>,
+}
+
+impl Alike {
+    fn of(keys: &[String]) -> Self {
+        let mut alike = Self { by_text: Vec::new(), by_number: Vec::new(), others: Vec::new() };
+        for (key, number) in keys.iter().zip(0..) {
+            if !is_plain(key) {
+                alike.others.push(number);
+            }
+            alike.by_text.push((Self::text(key), number));
+            alike.by_number.push((number_of(key).to_bits(), number));
+        }
+        alike.by_text.sort_unstable();
+        alike.by_number.sort_unstable();
+        alike
+    }
+
+    fn text(key: &str) -> u64 {
+        BuildHasherDefault::<DefaultHasher>::new().hash_one(loosened(key))
+    }
+
+    fn find(sorted: &[(u64, u32)], of: u64) -> impl Iterator<Item = u32> {
+        sorted[sorted.partition_point(|(other, _)| *other < of)..].iter().take_while(move |(other, _)| *other == of).map(|(_, number)| *number)
+    }
 }
 
 impl People {
@@ -49,6 +86,18 @@ impl People {
     /// The key of a number that [`Self::number`] gave.
     pub(crate) fn key(&self, number: u32) -> &str {
         &self.keys[number as usize]
+    }
+
+    /// The number of a subject, if there is one.
+    pub(crate) fn find(&self, key: &str) -> Option<u32> {
+        self.numbers.get(key).copied()
+    }
+
+    /// Everybody whose key a server may take for this one; also as numbers, if `is_number`.
+    pub(crate) fn alike(&self, key: &str, is_number: bool) -> impl Iterator<Item = u32> {
+        let alike = self.alike.get_or_init(|| Alike::of(&self.keys));
+        let by_number = is_number.then(|| Alike::find(&alike.by_number, number_of(key).to_bits()));
+        Alike::find(&alike.by_text, Alike::text(key)).chain(by_number.into_iter().flatten()).chain(alike.others.iter().copied())
     }
 
     /// The keys, by number.
@@ -71,6 +120,12 @@ pub(crate) struct TableWorld {
     /// All its categorised columns.
     pub(crate) categorised: BTreeSet<u32>,
     pub(crate) subject_key: Option<String>,
+    /// The way to its people, where there is one alone and it goes through another table.
+    pub(crate) via: Option<SubjectVia>,
+    /// How its columns are compared, in order; empty where no snapshot has them.
+    pub(crate) compares: Vec<Compares>,
+    /// Columns of which no two rows have the same value.
+    pub(crate) unique: BTreeSet<usize>,
     /// Everybody who ever has a row in it.
     pub(crate) subjects: Arc<Vec<u32>>,
     pub(crate) doubts: Vec<TableDoubt>,
@@ -84,6 +139,13 @@ pub(crate) struct TableWorld {
 }
 
 impl TableWorld {
+    /// What the dump says of keys and of types may not hold.
+    fn forget_types(&mut self) {
+        self.unique = BTreeSet::new();
+        let loosely = |compares: &Compares| if *compares == Compares::Unknown { Compares::Unknown } else { Compares::Loosely };
+        self.compares = self.compares.iter().map(loosely).collect();
+    }
+
     /// The columns of which some row's value was not known at an instant.
     pub(crate) fn unknown_columns(&self, time: i64) -> BTreeSet<&str> {
         let then = self.unknown_cells.iter().filter(|(from, to, _)| *from <= time && time < *to);
@@ -284,6 +346,16 @@ impl DatabaseWorld {
         let full_name = self.resolve(&parts, session.search_path.as_deref().unwrap_or(&self.search_path))?;
         let columns = self.tables[*self.index.get(&full_name)?].names.clone();
         Some(Target { full_name, columns })
+    }
+
+    /// The number of the table that a name stands for.
+    pub(crate) fn table_number(&self, name: &ObjectName, session: &Session) -> Option<usize> {
+        self.index.get(&self.target(name, session)?.full_name).copied()
+    }
+
+    /// The number of a described table.
+    pub(crate) fn described_table(&self, full_name: &str) -> Option<usize> {
+        self.index.get(full_name).copied().filter(|at| self.tables[*at].described)
     }
 
     /// Numbers of the tables that a statement reads.
@@ -555,12 +627,14 @@ impl Builder<'_> {
         let rebuild = Rebuild { stored: &stored, described: &of_tables, writes: &self.writes, snapshot_time, snapshot_precision, zones, audited };
         let history = rebuild.run(&mut |key| world.people.number(key));
         let code = Code::of(&stored, &self.writes);
+        let redefined = Redefined::of(&self.writes);
         let overriding = Overriding::of(&stored, self.defined);
         if is_last {
             // The engine needs the memory.
             self.writes = Vec::new();
         }
         let (mut tables, engine_tables) = self.tables(&stored, &of_tables, history.tables, world);
+        tables.iter_mut().filter(|table| redefined.may_be(&table.full_name)).for_each(TableWorld::forget_types);
         self.add_missing_tables(&described, &stored, &mut tables, world);
         let as_of = |is_materialized: bool| is_materialized.then_some(snapshot_moment);
         let mut views: Vec<EngineView> = std::mem::take(&mut stored.views)
@@ -631,6 +705,8 @@ impl Builder<'_> {
         world: &mut World,
     ) -> (Vec<TableWorld>, Vec<EngineTable>) {
         let (mut tables, mut engine_tables) = (Vec::new(), Vec::new());
+        let parents = stored.tables.iter().flat_map(|table| &table.parents).filter_map(|parent| stored.table(parent));
+        let inherited: BTreeSet<String> = parents.filter(|at| !stored.tables[*at].partitioned).map(|at| stored.tables[at].full_name()).collect();
         for ((table, description), history) in stored.tables.iter().zip(descriptions).zip(histories) {
             let full_name = table.full_name();
             let columns: Vec<Option<u32>> = table.columns.iter().map(|c| column_number(*description, &full_name, &c.name, world)).collect();
@@ -644,6 +720,13 @@ impl Builder<'_> {
                 columns,
                 names: table.columns.iter().map(|c| c.name.clone()).collect(),
                 subject_key: description.and_then(|d| d.only_key()).map(str::to_owned),
+                via: description.filter(|d| d.also.is_empty()).and_then(|d| d.subject_via.clone()),
+                compares: table.columns.iter().map(|c| Compares::of(stored, table, c)).collect(),
+                // A key of a table does not hold for those that inherit from it.
+                unique: match inherited.contains(&full_name) {
+                    true => BTreeSet::new(),
+                    false => table.unique_keys.iter().filter_map(|key| if let [column] = key.as_slice() { Some(*column) } else { None }).collect(),
+                },
                 subjects: Arc::new(history.subjects),
                 doubts: history.doubts,
                 in_doubt: history.in_doubt,
@@ -710,6 +793,9 @@ impl Builder<'_> {
                 columns,
                 names,
                 subject_key: description.only_key().map(str::to_owned),
+                via: None,
+                compares: Vec::new(),
+                unique: BTreeSet::new(),
                 subjects: Arc::default(),
                 doubts: [Open::Rows, Open::People].map(|open| TableDoubt::always(open, DoubtReason::NotInSnapshot)).to_vec(),
                 in_doubt: Vec::new(),
@@ -718,6 +804,41 @@ impl Builder<'_> {
                 owner: None,
             });
         }
+    }
+}
+
+/// Tables of which the log changes keys or types of columns: what the dump says of them holds for a part of the time alone.
+#[derive(Default)]
+struct Redefined {
+    /// All words of such statements, in lower case.
+    words: BTreeSet<String>,
+    /// Whether one names no table.
+    any: bool,
+}
+
+impl Redefined {
+    fn of(writes: &[Write]) -> Self {
+        const CHANGES: [&str; 9] = ["drop", "alter", "type", "modify", "change", "convert", "collate", "rename", "inherit"];
+        let mut redefined = Self::default();
+        for write in writes {
+            let is_of = |word: &str| write.statement.trim_start().get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+            if !["alter", "drop", "rename", "create"].iter().any(|word| is_of(word)) {
+                continue;
+            }
+            let all = strandline_sql::lexer::tokens(&write.statement, write.dialect);
+            let is = |at: usize, word: &str| all.get(at).is_some_and(|token| token.is(word));
+            redefined.any |= is_of("drop") && is(1, "index") && write.dialect == Dialect::PostgreSql;
+            let is_change = all.iter().skip(1).any(|token| CHANGES.iter().any(|word| token.is(word)));
+            if is_change && (is(1, "table") || is(1, "index")) || !is(1, "view") && all.iter().any(|token| token.is("inherits")) {
+                redefined.words.extend(all.iter().filter_map(|token| token.name(write.dialect)).map(|name| name.to_lowercase()));
+            }
+        }
+        redefined
+    }
+
+    fn may_be(&self, full_name: &str) -> bool {
+        let name = full_name.rsplit('.').next().unwrap_or_default().to_lowercase();
+        self.any || self.words.contains(&name)
     }
 }
 

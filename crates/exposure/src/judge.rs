@@ -540,10 +540,21 @@ impl Judge<'_> {
         world.tables[table].people_in_doubt(&times, u64::MAX).any(is_asked)
     }
 
-    /// The columns of a table that are in question: those displayed, or all of them where none is.
+    /// The columns of a table that are in question: those displayed. A statement that displays none (`SELECT count(*)`) may still give away
+    /// what it looks at; of one whose rows are not those of the log, nothing is known.
     fn in_question(&self, table: usize, displayed: &BTreeSet<u32>) -> BTreeSet<u32> {
         let own = &self.world.databases[self.job.database].tables[table].categorised;
-        if displayed.is_empty() { own.clone() } else { own.intersection(displayed).copied().collect() }
+        if !displayed.is_empty() {
+            return own.intersection(displayed).copied().collect();
+        }
+        if self.counted == Counted::Differs {
+            return own.clone();
+        }
+        let replayed = self.replayed;
+        let looked_at =
+            replayed.revealed.iter().flat_map(|revealed| &revealed.columns).chain(&replayed.of_somebody).chain(&replayed.displayable).chain(&replayed.deciding);
+        let shown = categorised(self.job.database, &looked_at.copied().collect::<Vec<_>>(), self.world);
+        own.intersection(&shown).copied().collect()
     }
 
     /// The log counts other rows than the replay: anybody whom the statement could show is possible. A statement that

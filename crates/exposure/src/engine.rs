@@ -1,6 +1,6 @@
 //! The real replayer: `strandline-provenance` behind the port of this crate.
 
-use strandline_history::SOMEBODY;
+use strandline_history::{NOBODY, SOMEBODY};
 use strandline_model::exposure::Certainty;
 use strandline_provenance::{self as provenance, Doubt, Engine, Prepared, Sureness};
 
@@ -89,7 +89,7 @@ fn replayed(answer: provenance::Replayed) -> Replayed {
         columns: r.columns.iter().map(|c| (c.table, c.column)).collect(),
         displayed: r.how == provenance::How::Displayed,
         doubt: r.doubt.map(read_doubt),
-        subjects: r.subjects.into_iter().filter(|person| *person != SOMEBODY).collect(),
+        subjects: r.subjects.into_iter().filter(|person| ![SOMEBODY, NOBODY].contains(person)).collect(),
     });
     Replayed {
         rows: RowRange { least: answer.rows.least, most: answer.rows.most },

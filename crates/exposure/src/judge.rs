@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sqlparser::ast::{
     Expr, GroupByExpr, Join, JoinOperator, LimitClause, OrderBy, SelectItem, SetExpr, Statement, TableFactor, Value as Literal, visit_expressions,
 };
-use strandline_history::{ROW_IN_DOUBT, column_in_doubt};
+use strandline_history::{NOBODY, ROW_IN_DOUBT, column_in_doubt};
 use strandline_model::exposure::{Basis, Certainty};
 use strandline_sql::lexer::{Kind, Token, tokens};
 
@@ -306,10 +306,19 @@ impl Judge<'_> {
         own.fold(ROW_IN_DOUBT, |all, (_, column)| all | column_in_doubt(*column))
     }
 
-    /// Whether somebody's row of a table was in doubt when it was read, by itself or by what decides.
+    /// Whether a row of a table was in doubt when it was read, by itself or by what decides.
     fn has_rows_in_doubt(&self, table: usize) -> bool {
         let times = self.job.times(table);
-        self.world.databases[self.job.database].tables[table].people_in_doubt(&times, self.decides(table)).next().is_some()
+        self.world.databases[self.job.database].tables[table].rows_in_doubt(&times, self.decides(table)).next().is_some()
+    }
+
+    /// Whether a row that the statement asks for may have been in doubt when it was read.
+    fn asks_of_doubt(&self) -> bool {
+        let of_nobody = |table: &usize| {
+            let times = self.job.times(*table);
+            self.world.databases[self.job.database].tables[*table].rows_in_doubt(&times, self.decides(*table)).any(|person| person == NOBODY)
+        };
+        !self.in_doubt().is_empty() || self.job.named.described.iter().any(of_nobody) && self.bound().is_none()
     }
 
     fn exact(&mut self) {
@@ -332,7 +341,7 @@ impl Judge<'_> {
             cap = lower(cap, (Certainty::Likely, Some(Missing::TableDoubtful)));
         }
         // A row that the replay does not find, by a value that it may have got since, moves each row behind it by one place.
-        let may_lack_rows = self.asks_of_unknown() && !self.in_doubt().is_empty();
+        let may_lack_rows = self.asks_of_unknown() && self.asks_of_doubt();
         if may_lack_rows && chooses_among_rows(job, self.world) {
             cap = lower(cap, (Certainty::Likely, Some(Missing::RowDoubtful)));
         }
@@ -573,7 +582,7 @@ impl Judge<'_> {
         let joins_unknown = || {
             (!self.job.named.without_views() || reads_several(&self.job.sql, self.world.databases[self.job.database].dialect))
                 && self.asks_of_unknown()
-                && !self.in_doubt().is_empty()
+                && self.asks_of_doubt()
         };
         if self.job.named.described.iter().any(|table| self.is_open(*table)) || joins_unknown() {
             self.all_there(displayed, missing);
@@ -663,7 +672,7 @@ impl Judge<'_> {
         let (job, world) = (self.job, &self.world.databases[self.job.database]);
         let decides = |table: &usize| {
             let times = job.times(*table);
-            world.tables[*table].people_in_doubt(&times, self.decides(*table) & !ROW_IN_DOUBT).next().is_some()
+            world.tables[*table].rows_in_doubt(&times, self.decides(*table) & !ROW_IN_DOUBT).next().is_some()
         };
         if job.named.described.iter().any(decides) {
             return true;

@@ -78,7 +78,8 @@ impl Naive {
         }
         let of_somebody =
             if rows.iter().any(|(s, _)| *s == Some(strandline_history::SOMEBODY)) { columns.iter().map(|c| (*table, *c)).collect() } else { Vec::new() };
-        rows.iter_mut().filter(|(s, _)| *s == Some(strandline_history::SOMEBODY)).for_each(|(s, _)| *s = None);
+        let is_person = |subject: &u32| ![strandline_history::SOMEBODY, strandline_history::NOBODY].contains(subject);
+        rows.iter_mut().for_each(|(subject, _)| *subject = subject.filter(is_person));
         let revealed = [false, true].map(|doubtful| {
             let mut subjects: Vec<u32> = rows.iter().filter(|(_, d)| *d == doubtful).filter_map(|(s, _)| *s).collect();
             subjects.sort_unstable();

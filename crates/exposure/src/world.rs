@@ -24,7 +24,7 @@ use strandline_history::writes::{Audited, Write};
 use strandline_provenance::Hidden;
 use strandline_sql::{Effect, Found, System};
 
-use strandline_history::{Carried, Defined, DoubtReason, Effects, InDoubt, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
+use strandline_history::{Carried, Defined, DoubtReason, Effects, InDoubt, NOBODY, Open, Rebuild, TableDoubt, TableHistory, Words, descriptions};
 
 /// Moves of values into the tables of one statement that are followed one by one.
 const FLOWS: usize = 32;
@@ -154,6 +154,11 @@ impl TableWorld {
 
     /// People with a row of which any of `what` was in doubt at one of these instants. A person may come more than once.
     pub(crate) fn people_in_doubt<'t>(&'t self, times: &'t [i64], what: u64) -> impl Iterator<Item = u32> + 't {
+        self.rows_in_doubt(times, what).filter(|person| *person != NOBODY)
+    }
+
+    /// The same, of rows that are nobody's, too: [`NOBODY`] stands for each of them.
+    pub(crate) fn rows_in_doubt<'t>(&'t self, times: &'t [i64], what: u64) -> impl Iterator<Item = u32> + 't {
         let holds = move |row: &&InDoubt| row.what & what != 0 && times.iter().any(|time| row.from <= *time && *time < row.to);
         self.in_doubt.iter().filter(holds).map(|row| row.person)
     }

@@ -18,6 +18,8 @@ use crate::value::Value;
 
 /// The subject of a row that is somebody's, and nobody knows whose.
 pub const SOMEBODY: u32 = (1 << 31) - 1;
+/// The subject of a row that is nobody's and of which something is in doubt: what it does to other rows is in doubt with it.
+pub const NOBODY: u32 = (1 << 31) - 2;
 /// A subject with this bit is the number of a set of people.
 pub const SET: u32 = 1 << 31;
 /// Links through other tables that are followed.
@@ -324,7 +326,7 @@ pub(crate) type People = (Vec<InDoubt>, Vec<(i64, i64, u32)>, Vec<u32>);
 /// A row of somebody's of which something is in doubt for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InDoubt {
-    /// Whose it is.
+    /// Whose it is; [`NOBODY`]: nobody's.
     pub person: u32,
     /// First instant, microseconds.
     pub from: i64,
@@ -366,6 +368,9 @@ impl Owned {
             for stretch in self.stretches(row, versions.life(row)).into_iter().filter(|s| s.from < s.to) {
                 let (from, to) = interval(stretch.from, stretch.to);
                 let what = stretch.in_doubt(versions.in_doubt(row));
+                if stretch.holder.is_none() && what != 0 {
+                    doubtful.push(InDoubt { person: NOBODY, from, to, what });
+                }
                 for person in stretch.holder.map(|h| members(&self.sets, h)).unwrap_or_default().into_iter().filter(|p| *p != SOMEBODY) {
                     all.insert(person);
                     if (from, to) == (i64::MIN, i64::MAX) {
@@ -405,11 +410,14 @@ impl Owned {
     }
 
     fn part(&self, versions: &Versions<'_>, schema: &Arc<Schema>, start: usize, columns: &[ArrayRef], rows: usize, all: &mut Vec<RecordBatch>) {
-        let (mut picked, mut stretches, mut in_doubt) = (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (mut picked, mut holders, mut in_doubt) = (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let mut stretches = Vec::with_capacity(rows);
         for at in 0..rows {
             for stretch in self.stretches(start + at, versions.life(start + at)).into_iter().filter(|s| s.from < s.to) {
                 picked.push(u32::try_from(at).unwrap_or(u32::MAX));
-                in_doubt.push(stretch.in_doubt(versions.in_doubt(start + at)));
+                let what = stretch.in_doubt(versions.in_doubt(start + at));
+                in_doubt.push(what);
+                holders.push(stretch.holder.or((what != 0).then_some(NOBODY)));
                 stretches.push(stretch);
             }
         }
@@ -417,7 +425,7 @@ impl Owned {
         let picked = UInt32Array::from(picked);
         let mut arrays: Vec<ArrayRef> =
             if is_whole { columns.to_vec() } else { columns.iter().map(|c| take(c.as_ref(), &picked, None).expect("rows of the batch")).collect() };
-        arrays.push(Arc::new(UInt32Array::from(stretches.iter().map(|s| s.holder).collect::<Vec<_>>())));
+        arrays.push(Arc::new(UInt32Array::from(holders)));
         arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.from))));
         arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.to))));
         arrays.push(Arc::new(UInt64Array::from(in_doubt)));

@@ -39,7 +39,7 @@ pub use declared::{Base, Declaration};
 pub use defined::Defined;
 pub use definition::{Definition, Name, NewCells, definitions};
 pub use doubt::{DoubtReason, Open, Population, TableDoubt};
-pub use holders::{InDoubt, SET, SOMEBODY};
+pub use holders::{InDoubt, NOBODY, SET, SOMEBODY};
 pub use in_session::in_their_sessions;
 pub use interest::{Interest, Words};
 pub use made_keys::add_keys_of_log;

@@ -154,14 +154,14 @@ fn absent_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
     absent
 }
 
-/// What is in doubt of any row, by table. Of a table whose rows are nobody's nothing is told by its rows.
+/// What is in doubt of any row, by table.
 fn in_doubt(tables: &[VersionedTable]) -> Vec<u64> {
     let of_batch = |batch: &RecordBatch| {
         let flags = batch.columns().last().and_then(|flags| flags.as_primitive_opt::<UInt64Type>());
         flags.map_or(ROW_IN_DOUBT, |flags| flags.values().iter().fold(0, |all, what| all | what))
     };
     let of_table = |table: &VersionedTable| table.batches.iter().map(of_batch).fold(0, |all, what| all | what);
-    tables.iter().map(|table| if table.has_subject { of_table(table) } else { 0 }).collect()
+    tables.iter().map(of_table).collect()
 }
 
 fn sorting_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {

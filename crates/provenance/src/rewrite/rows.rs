@@ -69,7 +69,9 @@ impl Rewriter<'_> {
         };
         let mut expressions: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
         self.has_unproved |= self.tables.in_doubt(table) & self.lineage.of_rows(table) != 0;
-        let owned = if description.has_subject { self.owned(scan, table, &is_valid)? } else { Owned::nobodys(expressions.len()) };
+        // A row of nobody's that may not be there leaves out others, or brings them.
+        let has_sets = description.has_subject || self.tables.in_doubt(table) & self.lineage.of_rows(table) != 0;
+        let owned = if has_sets { self.owned(scan, table, &is_valid)? } else { Owned::nobodys(expressions.len()) };
         expressions.extend(owned.sets.iter().map(|(set, people)| people.clone().alias(set_name(*set))));
         let is_hidden = description.hidden.from(self.server.role.as_deref());
         let plan = project(expressions, source.filter(is_valid)?.build()?)?;

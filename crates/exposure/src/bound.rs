@@ -791,6 +791,13 @@ categories = { note = "health" }
     }
 
     #[test]
+    fn tables_joined_by_using_are_those_of_one_person() {
+        let asked = ["ON s.staff_no = c.staff_no WHERE s.staff_no = 'B'", "USING (staff_no) WHERE s.staff_no = 'B'"];
+        let found = asked.map(|join| shown(&format!("SELECT s.name FROM hr.staff s JOIN hr.case c {join}"), &[], &[]));
+        assert_eq!(found, ["B", "B"]);
+    }
+
+    #[test]
     fn what_is_joined_otherwise_may_be_anybodys() {
         let check = |statement: &str| assert_eq!(shown(statement, &[], &[]), "all", "{statement}");
         let pets = |join: &str| check(&format!("SELECT o.name, p.name FROM hr.owners o {join}"));

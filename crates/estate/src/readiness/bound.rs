@@ -40,7 +40,7 @@ impl Bound {
             return;
         }
         self.mysql |= is_mysql(event);
-        let has = event.parameters.as_ref().is_some_and(|values| values.len() > 0);
+        let has = event.parameters.as_ref().is_some_and(|values| !values.is_empty());
         // `possible` is a text that ends in three dots of its own, perhaps.
         self.cut += u64::from(event.labels.as_deref().is_some_and(|labels| labels.contains(r#""parameters_cut":"true""#)));
         let mut digest = DefaultHasher::new();

@@ -67,14 +67,16 @@ pub(super) fn signs_in(definition: &str, has_expired: bool, active: &BTreeSet<St
     })
 }
 
-/// `BY PASSWORD '*…'`, `VIA ed25519 USING '…'`, `WITH 'caching_sha2_password' AS '…'`.
+/// `BY PASSWORD '*…'`, `VIA ed25519 USING '…'`, `unix_socket`, `WITH 'caching_sha2_password' AS '…'`.
 fn is_open(way: &str, has_expired: bool, active: &BTreeSet<String>) -> bool {
     const NATIVE: &str = "mysql_native_password";
     let mut words = way.split_whitespace();
-    let plugin = match (words.next(), words.next()) {
-        (Some("BY"), _) => NATIVE,
-        (_, Some(plugin)) => plugin.trim_matches(['\'', '`', '"']),
-        _ => return false,
+    let plugin = match words.next() {
+        Some("BY") => NATIVE,
+        Some("VIA" | "WITH") => words.next().unwrap_or_default().trim_matches(['\'', '`', '"']),
+        // The second of several ways, and each after it.
+        Some(plugin) => plugin,
+        None => return false,
     };
     if !active.contains(plugin) {
         return false;

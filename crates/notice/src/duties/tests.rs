@@ -239,6 +239,88 @@ fn american_states() {
     }
 }
 
+/// States most of whose statutes give no number of days; of those that do, the days from 24 November 2026.
+#[test]
+fn american_states_without_a_number() {
+    let words = |duty: &str| {
+        let regime = duty.split_once('/').expect("regime/duty").0;
+        let events = ["discovered", "determined", "aware", "processor_aware"].map(|event| happened(event, "2026-11-24T09:00:00Z"));
+        [events.to_vec(), vec![done(&format!("{regime}/individuals"), "2026-11-24T09:00:00Z")]].concat()
+    };
+    for (duty, due) in [
+        ("us-ar/attorney-general", "Fri 8 Jan 2027 09:00 UTC"),
+        ("us-ga/owner", "Wed 25 Nov 2026 09:00 UTC"),
+        // Thursday 26 November is Thanksgiving: 25, 27, 30, 1, 2.
+        ("us-ia/attorney-general", "Wed 2 Dec 2026 09:00 UTC"),
+        ("us-id/attorney-general", "Wed 25 Nov 2026 09:00 UTC"),
+        ("us-ky/agencies", "Fri 27 Nov 2026 09:00 UTC"),
+        ("us-md/individuals", "Fri 8 Jan 2027 09:00 UTC"),
+        ("us-ok/attorney-general", "Sat 23 Jan 2027 09:00 UTC"),
+        ("us-ut/governmental-entity", "Sun 29 Nov 2026 09:00 UTC"),
+    ] {
+        check(duty, "UTC", words(duty), due);
+    }
+    for duty in [
+        "us-ak/individuals",
+        "us-ak/attorney-general",
+        "us-ar/individuals",
+        "us-ar/owner",
+        "us-dc/individuals",
+        "us-dc/attorney-general",
+        "us-ga/individuals",
+        "us-hi/individuals",
+        "us-hi/consumer-protection",
+        "us-hi/owner",
+        "us-ia/individuals",
+        "us-id/individuals",
+        "us-il/individuals",
+        "us-il/attorney-general",
+        "us-ks/individuals",
+        "us-ks/owner",
+        "us-ky/individuals",
+        "us-ma/individuals",
+        "us-ma/attorney-general",
+        "us-md/attorney-general",
+        "us-mi/individuals",
+        "us-mn/individuals",
+        "us-mo/individuals",
+        "us-mo/attorney-general",
+        "us-ms/individuals",
+        "us-mt/individuals",
+        "us-mt/attorney-general",
+        "us-nc/individuals",
+        "us-nc/attorney-general",
+        "us-nc/owner",
+        "us-nd/individuals",
+        "us-nd/attorney-general",
+        "us-ne/individuals",
+        "us-ne/attorney-general",
+        "us-nh/individuals",
+        "us-nh/attorney-general",
+        "us-nh/owner",
+        "us-nj/individuals",
+        "us-nj/state-police",
+        "us-nv/individuals",
+        "us-nv/owner",
+        "us-ok/individuals",
+        "us-pa/individuals",
+        "us-pa/attorney-general",
+        "us-sc/individuals",
+        "us-sc/consumer-affairs",
+        "us-sc/owner",
+        "us-ut/individuals",
+        "us-ut/attorney-general",
+        "us-ut/owner",
+        "us-va/individuals",
+        "us-va/attorney-general",
+        "us-wv/individuals",
+        "us-wv/owner",
+        "us-wy/individuals",
+    ] {
+        check(duty, "UTC", words(duty), "-");
+    }
+}
+
 #[test]
 fn asia_and_australia() {
     let assessed = |when| vec![happened("assessed_notifiable", when)];

@@ -1604,14 +1604,18 @@ mod tests {
         check(&[(1, 7)], &[write(10, "INSERT INTO s.t (k, v) VALUES (1, 8) ON CONFLICT DO NOTHING", None)], 100, 5, &[(1, Some(7), true)]);
     }
 
-    fn of_v(rows: &[(i64, i64)], writes: &[Write], snapshot_time: i64) -> (Vec<Vec<(Option<String>, Option<String>, bool)>>, Vec<(i64, i64)>) {
+    /// A row as [`as_of`] gives it.
+    type Row = (Option<String>, Option<String>, bool);
+
+    /// Rows at four instants, where `v` is the holder; and when others than those known may hold one.
+    fn of_v(rows: &[(i64, i64)], writes: &[Write], snapshot_time: i64) -> (Vec<Vec<Row>>, Vec<(i64, i64)>) {
         let table = table(rows);
         let versions = roll_of(&table, writes, snapshot_time, vec![1]);
         let people = versions.doubts.iter().filter(|d| d.open == Open::People).map(|d| (d.from, d.to)).collect();
         ([5, 15, 25, 35].into_iter().map(|at| as_of(&versions, at)).collect(), people)
     }
 
-    fn row(k: i64, v: Option<i64>, is_in_doubt: bool) -> (Option<String>, Option<String>, bool) {
+    fn row(k: i64, v: Option<i64>, is_in_doubt: bool) -> Row {
         (Some(k.to_string()), v.map(|v| v.to_string()), is_in_doubt)
     }
 

@@ -1054,6 +1054,14 @@ mod tests {
         assert_eq!(held(&lines, "DELETE FROM s.t WHERE k = 1", 0), [expected.clone(), expected]);
     }
 
+    /// It moves the rows behind it, or does not.
+    #[test]
+    fn a_row_of_nobodys_that_may_not_be_there_keeps_its_doubt() {
+        let [before, after] = held(&[(7, Some(1)), (10, None)], "DELETE FROM s.c WHERE i = (SELECT 1)", 0);
+        assert_eq!(before, [(7, Some(11), true), (10, None, true)]);
+        assert_eq!(after, [(7, Some(11), false), (10, Some(crate::holders::NOBODY), false)]);
+    }
+
     #[test]
     fn whoever_may_have_come_to_hold_a_row_later_did_not_surely_hold_it_before() {
         let lines = [(7, Some(1)), (8, Some(2))];

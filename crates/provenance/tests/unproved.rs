@@ -46,6 +46,8 @@ fn a_row_that_is_not_proved_shifts_a_page() {
     check("SELECT name FROM person ORDER BY id OFFSET 3", "displayed name: 2 4 (DoubtfulRow)");
     check("SELECT name FROM person WHERE unit = 'A' ORDER BY id LIMIT 1 OFFSET 1", "displayed name: 3 (Comparison); others");
     check("SELECT name FROM person WHERE id > 2 ORDER BY id LIMIT 1", "displayed name: 3");
+    // Without that row the piece is another one's.
+    check("SELECT substr(string_agg(name, ',' ORDER BY id), 5, 3) FROM person", "displayed name: 2 (DoubtfulRow); displayed name: 1 3 4 (Displaced)");
 }
 
 #[test]

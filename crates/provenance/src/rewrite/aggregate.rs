@@ -153,7 +153,8 @@ impl Rewriter<'_> {
         let input = self.spoken(input, &spoken.chain(of_values).collect())?;
         let mut folding = self.fold(&input, &whole);
         let stands_for_others = functions.iter().any(|function| !matches!(kind_of(function.func.name()), Kind::Counts | Kind::Summarises));
-        let input = if stands_for_others { self.marked_groups(aggregate, input, &mut folding)? } else { input };
+        let is_marked = stands_for_others && !(picks && keys.is_empty());
+        let input = if is_marked { self.marked_groups(aggregate, input, &mut folding)? } else { input };
 
         let mut columns = Vec::new();
         let mut rows = Marks::new();
@@ -188,7 +189,7 @@ impl Rewriter<'_> {
 
     /// A column that says of each row whether any of its group is not proved: then each of the group may be the one that stands for it.
     fn marked_groups(&mut self, aggregate: &Aggregate, input: Rewritten, folding: &mut Folding) -> Result<Rewritten> {
-        let Some(unproved) = self.unproved(&input).filter(|_| !aggregate.group_expr.is_empty()) else { return Ok(input) };
+        let Some(unproved) = self.unproved(&input) else { return Ok(input) };
         let is_plain = !aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)));
         // Of several sets of keys the fewest tell the least: of all rows together.
         let keys = if is_plain { aggregate.group_expr.clone() } else { Vec::new() };

@@ -298,14 +298,16 @@ impl Effects {
         if is_close(before) { base.max(before) } else { base }
     }
 
-    /// The moment of a committed read that stands in a log of a coarse clock, among the writes before and after it.
+    /// The moment of a committed read that stands in a log of a coarse clock, among the writes before and after it. Of several logs that which
+    /// holds most of them tells: an audit log may hold the order of definitions alone.
     fn among_ordered(&self, reader: &Reader<'_>, base: i64) -> Option<i64> {
         let next_of = |place: &&Place| self.ordered.partition_point(|(other, _)| other.order() < place.order());
         let is_of_log = |place: &Place, at: usize| self.ordered.get(at).is_some_and(|(other, _)| other.artefact == place.artefact);
-        let place = reader.places.iter().find(|place| {
-            let next = next_of(place);
-            is_of_log(place, next) || next.checked_sub(1).is_some_and(|last| is_of_log(place, last))
-        })?;
+        let held = |place: &Place| {
+            let start = self.ordered.partition_point(|(other, _)| other.artefact < place.artefact);
+            self.ordered[start..].partition_point(|(other, _)| other.artefact == place.artefact)
+        };
+        let place = reader.places.iter().rev().max_by_key(|place| held(place)).filter(|place| held(place) > 0)?;
         let next = next_of(&place);
         let is_close = |at: &i64| micros(*at) == micros(base);
         let after = is_of_log(place, next).then(|| self.ordered[next].1).filter(is_close);
@@ -355,5 +357,32 @@ impl Effects {
         let of_one_stamp = micros(last) == micros(committed);
         is_mixed |= other.is_some() || self.changed_between(if of_one_stamp { micros(last).saturating_sub(1) } else { base }, micros(last), reader);
         ReadInstant { at: last, otherwise: if is_mixed { Otherwise::Mixed } else { Otherwise::Nothing } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strandline_model::evidence::ArtefactId;
+
+    use super::*;
+
+    fn place(log: &str, offset: u64) -> Place {
+        Place::new(7_000_000, &EventRef { artefact: ArtefactId(log.to_owned()), offset, length: 1 }, 0)
+    }
+
+    /// A server that writes a general log and an audit log to the second: the one holds the order of everything, the other of definitions.
+    #[test]
+    fn a_read_stands_among_the_writes_of_the_log_that_holds_most_of_them() {
+        let at = moment(7_000_000);
+        let mut ordered = vec![(place("audit", 900), at - 1), (place("general", 10), at - 9), (place("general", 30), at - 5), (place("general", 50), at - 3)];
+        ordered.sort_by_key(|(place, _)| place.order());
+        let effects = Effects { ordered, ..Effects::default() };
+        let (connection, tables) = (ConnectionFacts::default(), BTreeSet::from([0]));
+        let read = |places: &[Place]| effects.read_instant(&Reader { time: 7_000_000, connection: &connection, places, tables: &tables, locks: false }).at;
+        assert_eq!(read(&[place("audit", 500), place("general", 20)]), at - 6);
+        assert_eq!(read(&[place("general", 20), place("audit", 500)]), at - 6);
+        assert_eq!(read(&[place("general", 60), place("audit", 500)]), at);
+        assert_eq!(read(&[place("audit", 500)]), at - 2);
+        assert_eq!(read(&[place("slow", 1)]), at);
     }
 }

@@ -183,6 +183,8 @@ struct Logged {
     needs_end: bool,
     /// Whether pgaudit told of it.
     is_audited: bool,
+    /// Whether a log tells of it that holds everybody's statements in their order, and not definitions alone.
+    is_among_all: bool,
     /// The same write as other logs number it.
     aliases: Vec<Owner>,
     /// Where it took effect: writes of several connections are known when theirs go on, which says nothing of their order.
@@ -256,7 +258,11 @@ impl Logged {
         self.write.row_count = self.write.row_count.or(other.write.row_count);
         self.write.succeeded |= other.write.succeeded;
         self.write.parameters = told_best(self.write.parameters.take(), other.write.parameters);
-        self.write.order = self.write.order.take().or(other.write.order);
+        self.write.order = match (self.write.order.take(), other.write.order) {
+            (Some(_), Some(order)) if other.is_among_all => Some(order),
+            (one, two) => one.or(two),
+        };
+        self.is_among_all |= other.is_among_all;
         self.write.role = self.write.role.take().or(other.write.role);
         self.write.session = self.write.session.take().or(other.write.session);
         self.aliases.extend(other.aliases);
@@ -809,6 +815,7 @@ impl Reader {
                 what: digest(session, statement, None),
                 needs_end: false,
                 is_audited: false,
+                is_among_all: false,
                 place: Place::new(event.time.micros(), &event.place, 0),
                 aliases: Vec::new(),
             });
@@ -1103,7 +1110,8 @@ impl Reader {
             }
             let needs_end = needs_end && finish == Finish::Statement;
             let place = if ends_here { place } else { own };
-            self.logged.push(Logged { write, log, what, needs_end, is_audited, place, aliases: Vec::new() });
+            let is_among_all = logs & (1 << log_of(Some(RecordKind::MysqlGeneral))) != 0;
+            self.logged.push(Logged { write, log, what, needs_end, is_audited, is_among_all, place, aliases: Vec::new() });
         }
     }
 }

@@ -6,7 +6,7 @@ import datetime
 import random
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import servers
@@ -252,6 +252,7 @@ class Runner:
         sizes = offsets = {file: self.server.size(file) - size for file, size in start.items()}
         began = time.time()
         received, pid = Received(), 0
+        step = self.filled(step)
         request = f"r{len(self.requests):05}a{self.world.seed}" if self.plan.web and step.who == "app" else ""
         # In front: behind, a comment of the statement's own could swallow it.
         sql = f"/* request_id='{request}' */ {step.sql}" if request else step.sql
@@ -291,6 +292,13 @@ class Runner:
         if received.failed and received.errors:
             done.error = received.errors[-1].decode(errors="replace")
         return done
+
+    def filled(self, step: Step) -> Step:
+        """The step with what its `{{queries}}` find: a value that a client read before, as a client does."""
+        def found(query: re.Match[str]) -> str:
+            cells = self.server.keep(query[1], self.world.name).cells
+            return (cells[0] if cells else b"").decode()
+        return replace(step, sql=re.sub(r"\{\{(.+?)\}\}", found, step.sql)) if "{{" in step.sql else step
 
     def answer(self, request: str, address: str, moment: float, received: Received) -> None:
         """The application's answer, as its web server logs it: the rows as they came, or an error page."""

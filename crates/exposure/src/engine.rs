@@ -31,6 +31,7 @@ pub(crate) fn replayer(database: EngineDatabase, options: &Options) -> Result<Bo
                 unique_keys: t.unique_keys,
                 has_subject: t.has_subject,
                 hidden: t.hidden,
+                near: t.near.into_iter().map(|cell| provenance::NearCell { column: cell.column, from: cell.from, to: cell.to, write: cell.write }).collect(),
                 batches: t.batches,
             })
             .collect(),
@@ -100,6 +101,7 @@ fn replayed(answer: provenance::Replayed) -> Replayed {
         looked_at: answer.looked_at.iter().map(|c| (c.table, c.column)).collect(),
         displayable: answer.displayable.iter().map(|c| (c.table, c.column)).collect(),
         deciding: answer.deciding.iter().chain(&answer.looked_at).map(|c| (c.table, c.column)).collect(),
+        coarse: answer.coarse.iter().filter(|c| !answer.looked_at.contains(c)).map(|c| (c.table, c.column)).collect(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::page::OnPage;
 use crate::plan::{Job, Mode};
 use crate::replay::{Counted, Replayed, Revealed};
 use crate::statement::{Unknowns, condition_words, widen};
-use crate::world::World;
+use crate::world::{What, World};
 
 /// How many bytes of text a byte of a response can stand for: pages are packed, and names hardly ever so well.
 const PACKED_AT_MOST: f64 = 20.0;
@@ -301,9 +301,13 @@ impl Judge<'_> {
     }
 
     /// What leaves it in doubt which rows of a table were sent, and what of them: the row itself, or a column that decides.
-    fn decides(&self, table: usize) -> u64 {
-        let own = self.replayed.deciding.iter().filter(|(of, _)| *of == table);
-        own.fold(ROW_IN_DOUBT, |all, (_, column)| all | column_in_doubt(*column))
+    fn decides(&self, table: usize) -> What {
+        let own = || self.replayed.deciding.iter().filter(|(of, _)| *of == table);
+        let fine = own().filter(|column| !self.replayed.coarse.contains(column));
+        What {
+            in_doubt: own().fold(ROW_IN_DOUBT, |all, (_, column)| all | column_in_doubt(*column)),
+            near: fine.fold(0, |all, (_, column)| all | column_in_doubt(*column)),
+        }
     }
 
     /// Whether a row of a table was in doubt when it was read, by itself or by what decides.
@@ -546,7 +550,7 @@ impl Judge<'_> {
         let (world, times) = (&self.world.databases[self.job.database], self.job.times(table));
         let bound = self.bound().filter(|bound| bound.is_of_one_table);
         let is_asked = |subject: u32| bound.is_none_or(|bound| bound.holds(subject));
-        world.tables[table].people_in_doubt(&times, u64::MAX).any(is_asked)
+        world.tables[table].people_in_doubt(&times, What::ANYTHING).any(is_asked)
     }
 
     /// The columns of a table that are in question: those displayed. A statement that displays none (`SELECT count(*)`) may still give away
@@ -672,7 +676,8 @@ impl Judge<'_> {
         let (job, world) = (self.job, &self.world.databases[self.job.database]);
         let decides = |table: &usize| {
             let times = job.times(*table);
-            world.tables[*table].rows_in_doubt(&times, self.decides(*table) & !ROW_IN_DOUBT).next().is_some()
+            let what = self.decides(*table);
+            world.tables[*table].rows_in_doubt(&times, What { in_doubt: what.in_doubt & !ROW_IN_DOUBT, ..what }).next().is_some()
         };
         if job.named.described.iter().any(decides) {
             return true;

@@ -698,6 +698,10 @@ impl<'m> Maker<'m> {
     fn alter(&mut self, name: &[String], carried: &Carried, of: impl Fn(&str) -> Option<String>) {
         let Some((full, is)) = self.found(name, Look { at: carried.at, owner: carried.owner }) else { return };
         let (Some(columns), Some(reference)) = (self.columns(&is), self.reference(&is)) else { return self.begin(&full, Is::Unknown, carried) };
+        // The snapshot has what was changed before it.
+        if columns.iter().all(|own| of(own).as_ref() == Some(own)) {
+            return;
+        }
         let kept: Vec<(String, String)> = columns.into_iter().filter_map(|own| of(&own).map(|new| (own, new))).collect();
         let list: Vec<String> = kept.iter().map(|(own, new)| format!("{} AS {}", self.quoted(own), self.quoted(new))).collect();
         let sql = format!("SELECT {} FROM {reference}", list.join(", "));
@@ -708,6 +712,11 @@ impl<'m> Maker<'m> {
     fn add(&mut self, name: &[String], column: &str, default: &NewCells, carried: &Carried) {
         let Some((full, is)) = self.found(name, Look { at: carried.at, owner: carried.owner }) else { return };
         let (Some(mut columns), Some(reference)) = (self.columns(&is), self.reference(&is)) else { return self.begin(&full, Is::Unknown, carried) };
+        // The snapshot has what was added before it.
+        let is_same = |own: &String| if self.of.dialect == Dialect::MySql { own.eq_ignore_ascii_case(column) } else { own == column };
+        if columns.iter().any(is_same) {
+            return;
+        }
         let value = match default {
             NewCells::Constant(text) => Literal::SingleQuotedString(text.clone()).to_string(),
             NewCells::Null | NewCells::Unknown => "NULL".to_owned(),
@@ -962,6 +971,18 @@ mod tests {
     }
 
     const COPY: &str = "CREATE TABLE c AS SELECT no, name FROM hr.p";
+
+    #[test]
+    fn columns_that_were_changed_before_the_snapshot_are_in_it() {
+        for change in ["ADD COLUMN phone text", "ADD COLUMN IF NOT EXISTS phone text", "DROP COLUMN fax", "RENAME COLUMN telephone TO phone"] {
+            let log = [format!("ALTER TABLE hr.p {change}")];
+            let log: Vec<&str> = log.iter().map(String::as_str).collect();
+            assert_eq!(read_at(Dialect::PostgreSql, &log, "SELECT phone FROM hr.p", (15, 1_000)), "as it stands", "{change}");
+        }
+        assert_eq!(read_at(Dialect::MySql, &["ALTER TABLE p ADD COLUMN Phone text"], "SELECT phone FROM hr.p", (15, 1_000)), "as it stands");
+        let later = read_at(Dialect::PostgreSql, &["ALTER TABLE hr.p ADD COLUMN fax text"], "SELECT fax FROM hr.p", (5, 1_000));
+        assert_ne!(later, "as it stands");
+    }
 
     #[test]
     fn every_table_that_a_write_changes_is_followed_or_unknown() {

@@ -2,6 +2,7 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use strandline_history::NearCell;
 use strandline_model::exposure::Certainty;
 use strandline_provenance::Hidden;
 
@@ -42,6 +43,8 @@ pub(crate) struct Replayed {
     pub(crate) displayable: Vec<(usize, usize)>,
     /// Table and column numbers on whose values it may depend which rows are sent, and what of them.
     pub(crate) deciding: Vec<(usize, usize)>,
+    /// Those among them that are known but for a little, of which nothing is asked that hangs on it.
+    pub(crate) coarse: Vec<(usize, usize)>,
     /// Columns displayed of rows that are somebody's, and nobody knows whose: table and column numbers.
     pub(crate) of_somebody: Vec<(usize, usize)>,
 }
@@ -141,6 +144,8 @@ pub(crate) struct EngineTable {
     pub(crate) has_subject: bool,
     /// Policies may hide rows: from everybody, or from all but this role.
     pub(crate) hidden: Hidden,
+    /// Cells that are known but for a little.
+    pub(crate) near: Vec<NearCell>,
     pub(crate) batches: Vec<RecordBatch>,
 }
 

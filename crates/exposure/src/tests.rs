@@ -21,7 +21,7 @@ use crate::run::expose_with;
 use crate::stage::{Inputs, Output, Summary};
 use crate::{Dialect, ExposureError, Options};
 use strandline_history::evaluate::Scope;
-use strandline_history::value::{ColumnKind, FoldCase, Value, read_cell};
+use strandline_history::value::{ColumnKind, FoldCase, Near, Value, read_cell};
 use strandline_history::{KnownPeople, Snapshot};
 
 /// Understands `SELECT columns FROM table WHERE condition` and no more.
@@ -65,7 +65,13 @@ impl Naive {
             let (from, to) = (batch.column(width + 1).as_primitive::<Int64Type>(), batch.column(width + 2).as_primitive::<Int64Type>());
             for row in 0..batch.num_rows() {
                 let cell = |name: &str| stored.columns.index_of(name).ok().map(|c| read_cell(kind_of(batch.column(c).data_type()), batch.column(c), row));
-                let scope = Scope { cell: &cell, parameters: &call.parameters, time: call.time, fold_case: FoldCase::No, zone: &|| None };
+                let scope = Scope {
+                    cell: &cell,
+                    parameters: &call.parameters,
+                    clock: Some(Near::new(call.time, call.time, call.time, 0)),
+                    fold_case: FoldCase::No,
+                    zone: &|| None,
+                };
                 let wanted = condition.as_ref().is_none_or(|c| scope.evaluate(c) == Value::Bool(true));
                 if wanted && from.value(row) <= at && at < to.value(row) {
                     let subjects = batch.column(width).as_primitive::<UInt32Type>();
@@ -99,6 +105,7 @@ impl Naive {
             looked_at: Vec::new(),
             displayable: columns.iter().map(|c| (*table, *c)).collect(),
             deciding: Vec::new(),
+            coarse: Vec::new(),
             of_somebody,
         }
     }

@@ -153,15 +153,29 @@ impl TableWorld {
     }
 
     /// People with a row of which any of `what` was in doubt at one of these instants. A person may come more than once.
-    pub(crate) fn people_in_doubt<'t>(&'t self, times: &'t [i64], what: u64) -> impl Iterator<Item = u32> + 't {
+    pub(crate) fn people_in_doubt<'t>(&'t self, times: &'t [i64], what: What) -> impl Iterator<Item = u32> + 't {
         self.rows_in_doubt(times, what).filter(|person| *person != NOBODY)
     }
 
     /// The same, of rows that are nobody's, too: [`NOBODY`] stands for each of them.
-    pub(crate) fn rows_in_doubt<'t>(&'t self, times: &'t [i64], what: u64) -> impl Iterator<Item = u32> + 't {
-        let holds = move |row: &&InDoubt| row.what & what != 0 && times.iter().any(|time| row.from <= *time && *time < row.to);
+    pub(crate) fn rows_in_doubt<'t>(&'t self, times: &'t [i64], what: What) -> impl Iterator<Item = u32> + 't {
+        let holds =
+            move |row: &&InDoubt| (row.what & what.in_doubt | row.near & what.near) != 0 && times.iter().any(|time| row.from <= *time && *time < row.to);
         self.in_doubt.iter().filter(holds).map(|row| row.person)
     }
+}
+
+/// What may be in doubt of rows, as the history numbers it.
+#[derive(Clone, Copy)]
+pub(crate) struct What {
+    /// The row itself, and columns.
+    pub(crate) in_doubt: u64,
+    /// Columns that are known but for a little.
+    pub(crate) near: u64,
+}
+
+impl What {
+    pub(crate) const ANYTHING: Self = Self { in_doubt: u64::MAX, near: u64::MAX };
 }
 
 /// A database that statements can be replayed against.
@@ -751,6 +765,7 @@ impl Builder<'_> {
                     (RowSecurity::On, Some(owner)) => Hidden::FromAllBut(owner.clone()),
                     (RowSecurity::On, None) | (RowSecurity::Forced, _) => Hidden::FromEverybody,
                 },
+                near: history.near_cells,
                 batches: history.batches,
             });
         }

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use crate::store::StoredTable;
-use crate::value::{CellBuilder, ColumnKind, Value, read_cell};
+use crate::value::{CellBuilder, ColumnKind, Near, Value, read_cell};
 
 /// Versions of a closed batch.
 const BATCH_ROWS: usize = 1024;
@@ -82,6 +82,21 @@ pub(crate) struct Added {
     pub(crate) lives: Vec<Life>,
     /// Cells that are not known; what is stored for them is a guess, or NULL.
     pub(crate) unknown: HashMap<usize, Box<[u16]>>,
+    /// Those among them that are known but for a little.
+    pub(crate) near: HashMap<usize, Box<[(u16, Near)]>>,
+}
+
+/// A cell of a table that is known but for a little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NearCell {
+    /// Its column, by its place.
+    pub column: usize,
+    /// The first value that it may have, microseconds, as its column has them.
+    pub from: i64,
+    /// The last one.
+    pub to: i64,
+    /// Tells the values of one write, which are alike, from those of another.
+    pub write: u32,
 }
 
 impl Added {

@@ -15,7 +15,7 @@ use crate::Dialect;
 use crate::doubt::DoubtReason;
 use crate::roll::Versions;
 use crate::triggers::Event;
-use crate::value::Value;
+use crate::value::{Near, Value};
 use crate::writes::{End, Write};
 
 /// A write, as it meets one table.
@@ -39,6 +39,16 @@ pub(crate) static NO_COLUMNS: BTreeSet<usize> = BTreeSet::new();
 impl Change<'_> {
     pub(crate) fn parameters(&self) -> &[Option<String>] {
         self.write.parameters.as_deref().unwrap_or_default()
+    }
+
+    /// What the server's clock says to it; `None` where its session had set that.
+    pub(crate) fn clock(&self) -> Option<Near> {
+        /// Columns of whole seconds round a time, or cut it.
+        const ROUNDING_MICROS: i64 = 1_000_000;
+        let write = self.write;
+        let is_set = write.session.as_ref().is_some_and(|session| session.sets_clock());
+        let (from, to) = (write.clock_from.min(write.said).saturating_sub(ROUNDING_MICROS), write.said.saturating_add(write.tick.max(ROUNDING_MICROS)));
+        (!is_set).then(|| Near::new(write.said, from, to, self.at))
     }
 
     /// Whether an expression is a bound value that is NULL or an empty text, whichever it is.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value as Literal};
 use strandline_model::event::MASK;
 
-use crate::value::{ColumnKind, FoldCase, InZone, Value, compare};
+use crate::value::{ColumnKind, FoldCase, InZone, Near, Value, compare};
 
 /// What an expression is evaluated in.
 pub struct Scope<'s> {
@@ -14,8 +14,8 @@ pub struct Scope<'s> {
     pub cell: &'s dyn Fn(&str) -> Option<Value>,
     /// Bind values, `$1` first.
     pub parameters: &'s [Option<String>],
-    /// When, microseconds.
-    pub time: i64,
+    /// What the server's clock says; `None` where that is not known.
+    pub clock: Option<Near>,
     /// Whether texts compare without case.
     pub fold_case: FoldCase,
     /// The zone of the session.
@@ -95,7 +95,7 @@ impl Scope<'_> {
             BinaryOperator::Gt => self.ordering(&first, &second, |o| o == Ordering::Greater),
             BinaryOperator::GtEq => self.ordering(&first, &second, |o| o != Ordering::Less),
             BinaryOperator::StringConcat => match (&first, &second) {
-                (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
+                (first, second) if first.is_unknown() || second.is_unknown() => Value::Unknown,
                 _ => first.text().zip(second.text()).map_or(Value::Null, |(a, b)| Value::Text(a + &b)),
             },
             op => arithmetic(&first, op, &second),
@@ -106,6 +106,8 @@ impl Scope<'_> {
         match (left, right) {
             (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
             (Value::Null, _) | (_, Value::Null) => Value::Null,
+            (Value::Near(near), other) => near.compare(other, self.zone).map_or(Value::Unknown, |o| Value::Bool(holds(o))),
+            (other, Value::Near(near)) => near.compare(other, self.zone).map_or(Value::Unknown, |o| Value::Bool(holds(o.reverse()))),
             (Value::Instant(_), other) | (other, Value::Instant(_)) if !matches!(other, Value::Instant(_)) => {
                 let as_instant = |value: &Value| ColumnKind::Instant.coerce(value.clone(), self.zone).unwrap_or(Value::Unknown);
                 compare(&as_instant(left), &as_instant(right), self.fold_case).map_or(Value::Unknown, |o| Value::Bool(holds(o)))
@@ -138,7 +140,7 @@ impl Scope<'_> {
 
     fn like(&self, expr: &Expr, pattern: &Expr, fold_case: FoldCase) -> Value {
         match (self.evaluate(expr), self.evaluate(pattern)) {
-            (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
+            (value, pattern) if value.is_unknown() || pattern.is_unknown() => Value::Unknown,
             (value, pattern) => match (value.text(), pattern.text()) {
                 (Some(text), Some(pattern)) if fold_case == FoldCase::Yes => Value::Bool(like(&text.to_lowercase(), &pattern.to_lowercase())),
                 (Some(text), Some(pattern)) => Value::Bool(like(&text, &pattern)),
@@ -152,10 +154,12 @@ impl Scope<'_> {
         if function.over.is_some() || function.filter.is_some() {
             return Value::Unknown;
         }
+        let clock = || self.clock.map_or(Value::Unknown, |near| if near.between() == (near.at, near.at) { near.guess() } else { Value::Near(near) });
+        let clock_as = |kind: ColumnKind| kind.coerce(clock(), self.zone).unwrap_or(Value::Unknown);
         match name.as_str() {
-            "now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp" => return Value::Instant(self.time),
-            "localtimestamp" => return ColumnKind::Timestamp.coerce(Value::Instant(self.time), self.zone).unwrap_or(Value::Unknown),
-            "current_date" | "curdate" => return ColumnKind::Date.coerce(Value::Instant(self.time), self.zone).unwrap_or(Value::Unknown),
+            "now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp" => return clock(),
+            "localtimestamp" => return clock_as(ColumnKind::Timestamp),
+            "current_date" | "curdate" => return clock_as(ColumnKind::Date),
             _ => {}
         }
         let FunctionArguments::List(list) = &function.args else { return Value::Unknown };
@@ -168,11 +172,11 @@ impl Scope<'_> {
             })
             .collect();
         match (name.as_str(), arguments.as_deref()) {
+            ("coalesce" | "ifnull", Some(list)) => list.iter().find(|v| **v != Value::Null).cloned().unwrap_or(Value::Null),
             (_, Some(list)) if list.iter().any(Value::is_unknown) => Value::Unknown,
             ("lower", Some([value])) => value.text().map_or(Value::Null, |t| Value::Text(t.to_lowercase())),
             ("upper", Some([value])) => value.text().map_or(Value::Null, |t| Value::Text(t.to_uppercase())),
             ("trim" | "btrim", Some([value])) => value.text().map_or(Value::Null, |t| Value::Text(t.trim_matches(' ').to_owned())),
-            ("coalesce" | "ifnull", Some(list)) => list.iter().find(|v| **v != Value::Null).cloned().unwrap_or(Value::Null),
             _ => Value::Unknown,
         }
     }
@@ -254,7 +258,7 @@ fn arithmetic(left: &Value, op: &BinaryOperator, right: &Value) -> Value {
 }
 
 fn cast(value: Value, to: &str, zone: &InZone<'_>) -> Value {
-    if value.is_unknown() || value == Value::Null {
+    if matches!(value, Value::Unknown | Value::Null) {
         return value;
     }
     let words = to.split('(').next().unwrap_or(to).trim().to_lowercase();
@@ -335,7 +339,7 @@ mod tests {
             _ => None,
         };
         let zone = || strandline_sql::Zone::named(zone?, crate::Dialect::PostgreSql);
-        let scope = Scope { cell: &cell, parameters: &[Some("1".into()), None], time: 0, fold_case: FoldCase::No, zone: &zone };
+        let scope = Scope { cell: &cell, parameters: &[Some("1".into()), None], clock: Some(Near::new(0, 0, 0, 0)), fold_case: FoldCase::No, zone: &zone };
         let value = scope.evaluate(&expression);
         assert_eq!(if let Value::Bool(b) = value { Some(b) } else { None }, expected, "{condition}");
     }

@@ -334,6 +334,8 @@ pub struct InDoubt {
     pub to: i64,
     /// What is in doubt: [`ROW_IN_DOUBT`], and [`column_in_doubt`] of each column.
     pub what: u64,
+    /// The columns that are known but for a little.
+    pub near: u64,
 }
 
 impl Owned {
@@ -344,7 +346,8 @@ impl Owned {
         }
     }
 
-    /// When a column of some row of the table was not known, microseconds: each in order, none twice.
+    /// When a column of some row of the table was not known, microseconds: each in order, none twice. Those that are known but for a little are
+    /// not among them.
     pub(crate) fn unknown_cells(versions: &Versions<'_>) -> Vec<(i64, i64, usize)> {
         let mut all = BTreeSet::new();
         for row in 0..versions.row_count() {
@@ -353,7 +356,7 @@ impl Owned {
             // Of a row that the snapshot could not read in full, no column is known for sure.
             let columns: Vec<usize> = match life.doubt.holds_values() {
                 true => (0..versions.table.columns.len()).collect(),
-                false => versions.unknown_columns(row).iter().map(|column| usize::from(*column)).collect(),
+                false => versions.lost_columns(row).collect(),
             };
             all.extend(columns.into_iter().filter(|_| from < to).map(|column| (from, to, column)));
         }
@@ -367,9 +370,9 @@ impl Owned {
         for row in 0..versions.row_count() {
             for stretch in self.stretches(row, versions.life(row)).into_iter().filter(|s| s.from < s.to) {
                 let (from, to) = interval(stretch.from, stretch.to);
-                let what = stretch.in_doubt(versions.in_doubt(row));
-                if stretch.holder.is_none() && what != 0 {
-                    doubtful.push(InDoubt { person: NOBODY, from, to, what });
+                let (what, near) = (stretch.in_doubt(versions.in_doubt(row)), versions.near_columns(row));
+                if stretch.holder.is_none() && what | near != 0 {
+                    doubtful.push(InDoubt { person: NOBODY, from, to, what, near });
                 }
                 for person in stretch.holder.map(|h| members(&self.sets, h)).unwrap_or_default().into_iter().filter(|p| *p != SOMEBODY) {
                     all.insert(person);
@@ -378,8 +381,8 @@ impl Owned {
                     } else {
                         timed.push((from, to, person));
                     }
-                    if what != 0 {
-                        doubtful.push(InDoubt { person, from, to, what });
+                    if what | near != 0 {
+                        doubtful.push(InDoubt { person, from, to, what, near });
                     }
                 }
             }
@@ -390,7 +393,7 @@ impl Owned {
         (doubtful, timed, all.into_iter().collect())
     }
 
-    /// The stored batches: visible columns, then subject, from, to and what is in doubt.
+    /// The stored batches: visible columns, then subject, from, to, what is in doubt and what is known but for a little.
     pub(crate) fn batches(&self, versions: &Versions<'_>) -> Vec<RecordBatch> {
         let schema = Arc::new(stored_schema(&versions.table.arrow_schema()));
         let mut all = Vec::new();
@@ -410,14 +413,16 @@ impl Owned {
     }
 
     fn part(&self, versions: &Versions<'_>, schema: &Arc<Schema>, start: usize, columns: &[ArrayRef], rows: usize, all: &mut Vec<RecordBatch>) {
-        let (mut picked, mut holders, mut in_doubt) = (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (mut picked, mut holders) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (mut in_doubt, mut near) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         let mut stretches = Vec::with_capacity(rows);
         for at in 0..rows {
             for stretch in self.stretches(start + at, versions.life(start + at)).into_iter().filter(|s| s.from < s.to) {
                 picked.push(u32::try_from(at).unwrap_or(u32::MAX));
                 let what = stretch.in_doubt(versions.in_doubt(start + at));
                 in_doubt.push(what);
-                holders.push(stretch.holder.or((what != 0).then_some(NOBODY)));
+                near.push(versions.near_columns(start + at));
+                holders.push(stretch.holder.or((what | versions.near_columns(start + at) != 0).then_some(NOBODY)));
                 stretches.push(stretch);
             }
         }
@@ -429,6 +434,7 @@ impl Owned {
         arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.from))));
         arrays.push(Arc::new(Int64Array::from_iter_values(stretches.iter().map(|s| s.to))));
         arrays.push(Arc::new(UInt64Array::from(in_doubt)));
+        arrays.push(Arc::new(UInt64Array::from(near)));
         if arrays.last().is_some_and(|a| !a.is_empty()) {
             all.push(batch(schema, arrays));
         }
@@ -442,5 +448,6 @@ pub(crate) fn stored_schema(visible: &Schema) -> Schema {
     fields.push(Arc::new(Field::new("__valid_from", DataType::Int64, false)));
     fields.push(Arc::new(Field::new("__valid_to", DataType::Int64, false)));
     fields.push(Arc::new(Field::new("__in_doubt", DataType::UInt64, false)));
+    fields.push(Arc::new(Field::new("__near", DataType::UInt64, false)));
     Schema::new(fields)
 }

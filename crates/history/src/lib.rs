@@ -33,7 +33,7 @@ use std::io;
 
 use strandline_model::table::ScanError;
 
-pub use cells::{ROW_IN_DOUBT, column_in_doubt};
+pub use cells::{NearCell, ROW_IN_DOUBT, column_in_doubt};
 pub use change::{OwnColumn, changed, copied, is_of_new_row, on_conflict};
 pub use declared::{Base, Declaration};
 pub use defined::Defined;

@@ -10,6 +10,7 @@ use strandline_model::estate::Table as DescribedTable;
 
 use crate::Dialect;
 use crate::cascade::{Cascade, cascade, full_name};
+use crate::cells::NearCell;
 use crate::change::{Action, Change, NO_COLUMNS, actions, moves_values};
 use crate::definition::{Definition, Name, definitions, loads_rows};
 use crate::doubt::{DoubtReason, Open, Population, TableDoubt};
@@ -39,7 +40,7 @@ pub struct TableHistory {
     pub columns: SchemaRef,
     /// Primary and unique keys.
     pub unique_keys: Vec<Vec<usize>>,
-    /// Batches of the visible columns, then subject, from, to (moments) and what is in doubt.
+    /// Batches of the visible columns, then subject, from, to (moments), what is in doubt and what is known but for a little.
     pub batches: Vec<RecordBatch>,
     /// Everybody who ever has a row in it, sorted.
     pub subjects: Vec<u32>,
@@ -49,6 +50,8 @@ pub struct TableHistory {
     pub in_doubt: Vec<InDoubt>,
     /// When (microseconds) a column, by its place, of some row of it was not known.
     pub unknown_cells: Vec<(i64, i64, usize)>,
+    /// Cells that are known but for a little.
+    pub near_cells: Vec<NearCell>,
     /// People who do not always have a row in it, and when (microseconds) they do, by person.
     timed: Vec<(i64, i64, u32)>,
 }
@@ -158,7 +161,7 @@ fn subject_columns(table: &StoredTable, described: Option<&DescribedTable>) -> V
 fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHistory {
     let batches = owned.batches(&versions);
     let (in_doubt, timed, subjects) = if has_subject { owned.people(&versions) } else { Default::default() };
-    let unknown_cells = Owned::unknown_cells(&versions);
+    let (near_cells, unknown_cells) = (versions.near_cells(), Owned::unknown_cells(&versions));
     let mut doubts = versions.doubts;
     doubts.extend(owned.doubts);
     let table = versions.table;
@@ -172,6 +175,7 @@ fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHisto
         doubts,
         in_doubt,
         unknown_cells,
+        near_cells,
         timed,
     }
 }
@@ -788,6 +792,7 @@ mod tests {
         Write {
             time,
             said: time,
+            clock_from: time,
             tick: TICK,
             precision,
             database: None,

@@ -1,6 +1,7 @@
 //! Rolls one table of a snapshot forward and back with the logged writes, so that it can be read as of any moment.
 //! Only rows that change get versions. What the log does not settle is marked doubtful, never left as it was.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlparser::ast::{
@@ -10,7 +11,7 @@ use sqlparser::ast::{
 use strandline_sql::{Setting, Zone};
 
 use crate::Dialect;
-use crate::cells::{Added, Life, ROW_IN_DOUBT, RowDoubt, column_in_doubt, kinds};
+use crate::cells::{Added, Life, NearCell, ROW_IN_DOUBT, RowDoubt, column_in_doubt, kinds};
 use crate::change::Change;
 use crate::doubt::{DoubtReason, Open, TableDoubt};
 use crate::evaluate::{Scope, literal};
@@ -18,7 +19,7 @@ use crate::index::Index;
 use crate::paths::Zones;
 use crate::rebuild::interval;
 use crate::store::{ColumnDefault, StoredTable};
-use crate::value::{ColumnKind, FoldCase, Value};
+use crate::value::{ColumnKind, FoldCase, Near, Value};
 use crate::writes::{End, Write};
 
 /// Beyond this many rows that a write may have touched, the table as a whole is doubtful instead of each row.
@@ -277,9 +278,14 @@ impl<'t> Versions<'t> {
         row.checked_sub(self.table.rows()).and_then(|added| self.added.unknown.get(&added)).map_or(&[], |columns| columns)
     }
 
-    /// What of a row is not proved, as [`column_in_doubt`] numbers it.
+    /// The columns of a row that are known but for a little, as [`column_in_doubt`] numbers them.
+    pub(crate) fn near_columns(&self, row: usize) -> u64 {
+        self.near(row).fold(0, |all, (column, _)| all | column_in_doubt(column))
+    }
+
+    /// What of a row is not proved, as [`column_in_doubt`] numbers it; what is known but for a little is left out.
     pub(crate) fn in_doubt(&self, row: usize) -> u64 {
-        let cells = self.unknown_columns(row).iter().fold(0, |all, column| all | column_in_doubt(usize::from(*column)));
+        let cells = self.lost_columns(row).fold(0, |all, column| all | column_in_doubt(column));
         match self.life(row).doubt {
             doubt if doubt.holds_values() => u64::MAX,
             doubt if doubt.is_any() => ROW_IN_DOUBT | cells,
@@ -289,7 +295,26 @@ impl<'t> Versions<'t> {
 
     pub(crate) fn cell(&self, row: usize, column: usize) -> Value {
         let is_unknown = self.unknown_columns(row).iter().any(|unknown| usize::from(*unknown) == column);
-        if is_unknown { Value::Unknown } else { self.stored(row, column) }
+        if is_unknown { self.near(row).find(|(at, _)| *at == column).map_or(Value::Unknown, |(_, near)| Value::Near(near)) } else { self.stored(row, column) }
+    }
+
+    /// The cells of a row that are known but for a little.
+    fn near(&self, row: usize) -> impl Iterator<Item = (usize, Near)> + '_ {
+        let cells = row.checked_sub(self.table.rows()).and_then(|added| self.added.near.get(&added));
+        cells.into_iter().flatten().map(|(column, near)| (usize::from(*column), *near))
+    }
+
+    /// All cells that are known but for a little, each once.
+    pub(crate) fn near_cells(&self) -> Vec<NearCell> {
+        let cell = |(column, near): &(u16, Near)| NearCell { column: usize::from(*column), from: near.between().0, to: near.between().1, write: near.write };
+        let all: BTreeSet<NearCell> = self.added.near.values().flatten().map(cell).collect();
+        all.into_iter().collect()
+    }
+
+    /// The columns of a row of which nothing is known.
+    pub(crate) fn lost_columns(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
+        let near: Vec<usize> = self.near(row).map(|(column, _)| column).collect();
+        self.unknown_columns(row).iter().map(|column| usize::from(*column)).filter(move |column| !near.contains(column))
     }
 
     fn cells(&self, row: usize) -> Vec<Value> {
@@ -332,12 +357,21 @@ impl<'t> Versions<'t> {
             }
             self.live_added.insert(row);
         }
+        let mut near = Vec::new();
         for column in unknown.iter().map(|c| usize::from(*c)) {
+            if let Value::Near(cell) = cells[column] {
+                near.extend(u16::try_from(column).ok().map(|column| (column, cell)));
+                cells[column] = cell.guess();
+                continue;
+            }
             // Of a value that is not known it is not known that there is none: it is stored as one.
             let guess = guesses.as_ref().map(|guesses| &guesses[column]).filter(|guess| !guess.is_unknown() && **guess != Value::Null);
             cells[column] = guess.cloned().unwrap_or_else(|| self.kinds[column].some_value());
         }
-        self.added.push(&self.kinds, cells, life, unknown);
+        let number = self.added.push(&self.kinds, cells, life, unknown);
+        if !near.is_empty() {
+            self.added.near.insert(number, near.into_boxed_slice());
+        }
         Some(row)
     }
 
@@ -425,8 +459,8 @@ impl<'t> Versions<'t> {
     fn evaluate(&self, expression: &Expr, cell: &dyn Fn(usize) -> Value, change: &Change<'_>) -> Value {
         let by_name = |name: &str| self.column_index(name).map(cell);
         let zone = || self.zone(change);
-        let (parameters, time) = (change.parameters(), change.write.time);
-        Scope { cell: &by_name, parameters, time, fold_case: self.fold_case(), zone: &zone }.evaluate(expression)
+        let (parameters, clock) = (change.parameters(), change.clock());
+        Scope { cell: &by_name, parameters, clock, fold_case: self.fold_case(), zone: &zone }.evaluate(expression)
     }
 
     /// `column = constant` or `column IN (constants)` on a column that is not blind: the texts that it may have.
@@ -841,9 +875,17 @@ impl<'t> Versions<'t> {
             };
             let value = self.given(*column, expression, &held, change);
             let now = self.cell(row, *column);
-            // What a clock gave is near the log's stamp, and not it.
-            value.is_unknown() || now.is_unknown() || value == now || now != Value::Null && asks_clock(expression)
+            match value {
+                Value::Near(near) => self.may_be_near(&now, near, change),
+                value => value.is_unknown() || now.is_unknown() || value == now || now != Value::Null && asks_clock(expression),
+            }
         })
+    }
+
+    /// Whether a cell may be what a clock gave: that is near the log's stamp, and not it.
+    fn may_be_near(&self, cell: &Value, near: Near, change: &Change<'_>) -> bool {
+        // A column of whole seconds rounds it.
+        *cell == Value::Unknown || *cell != Value::Null && near.compare(cell, &|| self.zone(change)).is_none_or(Ordering::is_eq)
     }
 
     /// Until when the state before a write may have held.
@@ -1055,6 +1097,10 @@ impl<'t> Versions<'t> {
         change.filled.iter().for_each(|column| row.cells[*column] = Value::Unknown);
         row.said.retain(|column| !change.filled.contains(column));
         let by_key = self.table.unique_keys.iter().find(|key| !key.is_empty() && key.iter().all(|c| row.cells[*c].text().is_some())).cloned();
+        // What the clock gave is not in the log.
+        let is_near = |column: &usize| if let Value::Near(near) = row.cells[*column] { Some((*column, near)) } else { None };
+        let by_clock: Vec<(usize, Near)> = row.said.iter().filter_map(is_near).collect();
+        row.said.retain(|column| by_clock.iter().all(|(other, _)| other != column));
         let all_said = !row.said.is_empty() && row.said.iter().all(|c| !row.cells[*c].is_unknown()) && row.said.iter().any(|c| row.cells[*c].text().is_some());
         let columns = match by_key {
             Some(key) => key,
@@ -1062,7 +1108,8 @@ impl<'t> Versions<'t> {
             None => return self.doubt(change, Open::Rows, DoubtReason::ValuesNotLogged),
         };
         let is_key = self.table.unique_keys.contains(&columns);
-        let found = self.same_rows(&row.cells, &columns);
+        let mut found = self.same_rows(&row.cells, &columns);
+        found.retain(|at| by_clock.iter().all(|(column, near)| self.may_be_near(&self.cell(*at, *column), *near, change)));
         let overwritten = self.overwritten(insert, change);
         if settles_conflicts(insert) && self.table.unique_keys.iter().flatten().any(|column| overwritten.contains(column)) {
             self.reopen_new(change, |_, _| true);
@@ -1141,7 +1188,7 @@ impl<'t> Versions<'t> {
     fn may_hold(&self, row: usize, single: &BTreeMap<usize, Value>, listed: Option<&(usize, Vec<Value>)>) -> bool {
         let may_be = |column: usize, value: &Value| {
             let cell = self.cell(row, column);
-            cell.is_unknown() || crate::value::compare(&cell, value, self.fold_case()).is_none_or(std::cmp::Ordering::is_eq)
+            cell.is_unknown() || crate::value::compare(&cell, value, self.fold_case()).is_none_or(Ordering::is_eq)
         };
         single.iter().all(|(column, value)| may_be(*column, value)) && listed.is_none_or(|(column, values)| values.iter().any(|value| may_be(*column, value)))
     }
@@ -1223,7 +1270,7 @@ impl<'t> Versions<'t> {
             ColumnDefault::Unknown => Value::Unknown,
             ColumnDefault::Sql(sql) => {
                 let value = match sql.as_str() {
-                    "now" | "current_timestamp" | "localtimestamp" | "current_date" => Value::Instant(change.write.time),
+                    "now" | "current_timestamp" | "localtimestamp" | "current_date" => change.clock().map_or(Value::Unknown, Value::Near),
                     constant => Value::Text(constant.trim_matches('\'').replace("''", "'")),
                 };
                 kind.coerce(value, &zone).unwrap_or(Value::Unknown)
@@ -1248,7 +1295,7 @@ impl<'t> Versions<'t> {
     fn is_same(&self, row: usize, cells: &[Value], columns: &[usize]) -> bool {
         columns.iter().all(|column| {
             let there = self.cell(row, *column);
-            let equal = || crate::value::compare(&there, &cells[*column], self.fold_case()) == Some(std::cmp::Ordering::Equal);
+            let equal = || crate::value::compare(&there, &cells[*column], self.fold_case()) == Some(Ordering::Equal);
             there == cells[*column] && !there.is_unknown() || equal()
         })
     }
@@ -1444,6 +1491,7 @@ mod tests {
         Write {
             time,
             said: time,
+            clock_from: time,
             tick: 1,
             precision: 1,
             database: None,
@@ -1596,17 +1644,52 @@ mod tests {
     /// The server's clock and the log's stamp differ: what a clock gave shows no row that was not touched.
     #[test]
     fn before_a_row_got_its_time_from_a_clock_it_had_another() {
-        let column = |name: &str, kind| Column::new(name.into(), kind, ColumnDefault::Null);
-        let mut table = StoredTable::new("s".into(), "t".into(), vec![column("k", ColumnKind::BigInt), column("v", ColumnKind::Instant)]);
-        table.unique_keys.push(vec![0]);
-        [(1, Value::Instant(999_661)), (2, Value::Instant(5)), (3, Value::Null)].into_iter().for_each(|(k, v)| table.push_row(&[Value::Int(k), v], true));
-        table.close_batch();
+        let table = clocked(&[(1, Value::Instant(9_999_661)), (2, Value::Instant(5)), (3, Value::Null)]);
         for clock in ["now()", "CURRENT_TIMESTAMP", "coalesce(NULL, now())"] {
-            for (condition, expected) in [("k = 1", [true, false, false]), ("k IN (1, 3)", [true, false, false]), ("k > 1", [false, true, false])] {
-                let writes = [write(1_000_000, &format!("UPDATE s.t SET v = {clock} WHERE {condition}"), None)];
-                let versions = roll(&table, &writes, 2_000_000);
+            for (condition, expected) in [("k = 1", [true, false, false]), ("k IN (1, 3)", [true, false, false]), ("k > 1", [false, false, false])] {
+                let writes = [write(10_000_000, &format!("UPDATE s.t SET v = {clock} WHERE {condition}"), None)];
+                let versions = roll(&table, &writes, 12_000_000);
                 let found: Vec<bool> = as_of(&versions, 500_000).into_iter().map(|(.., is_in_doubt)| is_in_doubt).collect();
                 assert_eq!(found, expected, "{clock} {condition}");
+            }
+        }
+    }
+
+    /// A table of keys and of what a clock gave.
+    fn clocked(rows: &[(i64, Value)]) -> StoredTable {
+        let column = |name: &str, kind, default| Column::new(name.into(), kind, default);
+        let columns = vec![column("k", ColumnKind::BigInt, ColumnDefault::Null), column("v", ColumnKind::Instant, ColumnDefault::Sql("now".into()))];
+        let mut table = StoredTable::new("s".into(), "t".into(), columns);
+        table.unique_keys.push(vec![0]);
+        rows.iter().for_each(|(k, v)| table.push_row(&[Value::Int(*k), v.clone()], true));
+        table.close_batch();
+        table
+    }
+
+    #[test]
+    fn what_a_clock_gave_is_known_but_for_a_little() {
+        const HOUR: i64 = 3_600_000_000;
+        let table = clocked(&[(1, Value::Null), (2, Value::Instant(5))]);
+        let given = |statement: &str| [write(100 * HOUR, statement, None)];
+        for statement in ["UPDATE s.t SET v = now() WHERE k = 1", "INSERT INTO s.t (k) VALUES (3)", "INSERT INTO s.t VALUES (3, CURRENT_TIMESTAMP)"] {
+            for (condition, expected) in [
+                ("v IS NULL", Some(false)),
+                ("v > '1970-01-05 00:00+00'", Some(true)),
+                ("v > '1970-01-05 04:00:00.001+00'", None),
+                ("v = '1970-01-05 04:00+00'", None),
+                ("v < '1970-01-05 05:00+00'", Some(true)),
+                ("v = '1970-01-05 05:00+00'", Some(false)),
+            ] {
+                let key = if statement.starts_with("UPDATE") { 1 } else { 3 };
+                let delete = write(101 * HOUR, &format!("DELETE FROM s.t WHERE k = {key} AND {condition}"), None);
+                let versions = roll(&table, &[given(statement).to_vec(), vec![delete]].concat(), 0);
+                let (now, text) = (moment(102 * HOUR), Some(key.to_string()));
+                let is_there = |row: &usize| versions.life(*row).from <= now && now < versions.life(*row).to && versions.cell(*row, 0).text() == text;
+                let may_be_gone: Vec<bool> = (0..versions.row_count()).filter(is_there).map(|row| versions.life(row).doubt.is_any()).collect();
+                let expected = expected.map_or(vec![true], |is_gone| if is_gone { Vec::new() } else { vec![false] });
+                assert_eq!(may_be_gone, expected, "{statement} {condition}");
+                let near = versions.near_cells();
+                assert!(!near.is_empty() && near.iter().all(|cell| cell.column == 1 && cell.from < 100 * HOUR && 100 * HOUR < cell.to), "{statement}");
             }
         }
     }

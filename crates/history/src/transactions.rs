@@ -76,6 +76,11 @@ impl Place {
         Self { time, artefact: hasher.finish(), offset: record.offset, part: u32::try_from(part).unwrap_or(u32::MAX) }
     }
 
+    /// The record's stamp, microseconds.
+    pub(crate) fn time(&self) -> i64 {
+        self.time
+    }
+
     pub(crate) fn order(&self) -> (u64, u64, u32) {
         (self.artefact, self.offset, self.part)
     }

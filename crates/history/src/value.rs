@@ -133,6 +133,7 @@ impl ColumnKind {
             (_, value @ (Value::Null | Value::Unknown)) => Some(value),
             (Self::Text, Value::Text(text)) => Some(Value::Text(text)),
             (Self::Text | Self::Padded, Value::Instant(_)) => Some(Value::Unknown),
+            (_, Value::Near(near)) => Some(near.coerced(self, zone)),
             (Self::Double | Self::Real, Value::Int(n)) => Some(Value::Float(n as f64)),
             (Self::Timestamp, Value::Date(days)) => Some(Value::Timestamp(i64::from(days) * DAY_MICROS)),
             (Self::Date, Value::Timestamp(micros)) => i32::try_from(micros.div_euclid(DAY_MICROS)).ok().map(Value::Date),
@@ -181,6 +182,79 @@ pub enum Value {
     Timestamp(i64),
     /// Microseconds since 1970, in UTC.
     Instant(i64),
+    /// What the server's clock gave to a write: the log's stamp is near it.
+    Near(Near),
+}
+
+/// A time that is known but for a little.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Near {
+    /// The time that is taken for it: microseconds, in UTC or of a local time.
+    pub at: i64,
+    /// How much earlier it may be, milliseconds.
+    before: u32,
+    /// How much later it may be, milliseconds.
+    after: u32,
+    /// Tells the values of one write from those of another.
+    pub write: u32,
+    is_local: bool,
+}
+
+impl Near {
+    /// An instant near `at`, from `from` to `to`, microseconds. What the clock of one write gives is one value.
+    pub fn new(at: i64, from: i64, to: i64, write: i64) -> Self {
+        let apart = |less: i64, more: i64| u32::try_from(more.saturating_sub(less).max(0).saturating_add(999) / 1_000).unwrap_or(u32::MAX);
+        Self { at, before: apart(from, at), after: apart(at, to), write: (write ^ (write >> 32)) as u32, is_local: false }
+    }
+
+    /// The first and the last time that it may be.
+    pub fn between(self) -> (i64, i64) {
+        (self.at.saturating_sub(i64::from(self.before) * 1_000), self.at.saturating_add(i64::from(self.after) * 1_000))
+    }
+
+    /// What is stored of it.
+    pub fn guess(self) -> Value {
+        if self.is_local { Value::Timestamp(self.at) } else { Value::Instant(self.at) }
+    }
+
+    /// How it compares with another value for sure.
+    pub(crate) fn compare(self, other: &Value, zone: &InZone<'_>) -> Option<Ordering> {
+        let kind = if self.is_local { ColumnKind::Timestamp } else { ColumnKind::Instant };
+        let (from, to) = match kind.coerce(other.clone(), zone)? {
+            Value::Timestamp(micros) | Value::Instant(micros) => (micros, micros),
+            Value::Near(other) => other.between(),
+            _ => return None,
+        };
+        let (first, last) = self.between();
+        match () {
+            () if last < from => Some(Ordering::Less),
+            () if to < first => Some(Ordering::Greater),
+            () if first == last && from == to => Some(Ordering::Equal),
+            () => None,
+        }
+    }
+
+    /// As a cell of a column; unknown where that hangs on what is not known of it.
+    fn coerced(self, kind: ColumnKind, zone: &InZone<'_>) -> Value {
+        let (first, last) = self.between();
+        let moved = |to: &dyn Fn(i64) -> Option<i64>| {
+            let by = to(self.at)?.checked_sub(self.at)?;
+            let is_same = |time: i64| to(time).and_then(|moved| moved.checked_sub(time)) == Some(by);
+            (is_same(first) && is_same(last)).then_some(Self { at: self.at + by, is_local: !self.is_local, ..self })
+        };
+        match kind {
+            ColumnKind::Instant if !self.is_local => Value::Near(self),
+            ColumnKind::Timestamp if self.is_local => Value::Near(self),
+            ColumnKind::Instant => moved(&|local| zone()?.to_instant()(local)).map_or(Value::Unknown, Value::Near),
+            ColumnKind::Timestamp => moved(&|instant| zone()?.to_local()(instant)).map_or(Value::Unknown, Value::Near),
+            ColumnKind::Date => {
+                let day = |time: i64| ColumnKind::Date.coerce(if self.is_local { Value::Timestamp(time) } else { Value::Instant(time) }, zone);
+                let one = day(first).unwrap_or(Value::Unknown);
+                if day(last) == Some(one.clone()) { one } else { Value::Unknown }
+            }
+            _ => Value::Unknown,
+        }
+    }
 }
 
 impl fmt::Debug for Value {
@@ -193,7 +267,7 @@ impl Value {
     /// The cell as text, the way a key is written; `None` for NULL and unknown.
     pub fn text(&self) -> Option<String> {
         Some(match self {
-            Self::Unknown | Self::Null => return None,
+            Self::Unknown | Self::Null | Self::Near(_) => return None,
             Self::Bool(b) => if *b { "t" } else { "f" }.to_owned(),
             Self::Int(n) => n.to_string(),
             Self::Decimal(unscaled, scale) => decimal_text(*unscaled, *scale),
@@ -204,9 +278,9 @@ impl Value {
         })
     }
 
-    /// Whether it is unknown.
+    /// Whether it is unknown; what is known but for a little is.
     pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown)
+        matches!(self, Self::Unknown | Self::Near(_))
     }
 
     fn number(&self) -> Option<f64> {

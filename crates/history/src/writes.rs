@@ -27,6 +27,8 @@ pub struct Write {
     pub time: i64,
     /// When the log says that it ran.
     pub said: i64,
+    /// The first instant that its `now()` may have given, microseconds: PostgreSQL's is that of the transaction's beginning.
+    pub clock_from: i64,
     /// Resolution of the log's clock, microseconds.
     pub tick: i64,
     /// How long, microseconds, what was there before it may still have been read: a tick, unless the order of a log tells.
@@ -89,6 +91,10 @@ strandline_model::event_columns! {
 
 /// Two logs tell of one write at most this far apart: one when it began, one when it ended.
 const SAME_WRITE_MICROS: i64 = 600_000_000;
+/// A write of which no log tells how long it took began at most this long before its stamp.
+const LONG_STATEMENT_MICROS: i64 = 3_600_000_000;
+/// So did a transaction of which no log tells how it began.
+const LONG_TRANSACTION_MICROS: i64 = 86_400_000_000;
 /// Writes of one connection of which it is not known whether they commit themselves: of more than so many they do.
 const MOST_PENDING: usize = 256;
 /// Connections that are remembered for how their transactions begin alone.
@@ -253,6 +259,7 @@ impl Logged {
         // A transaction's log knows when it was committed; the others know when the statement ran.
         self.write.time = self.write.time.max(other.write.time);
         self.write.said = self.write.said.min(other.write.said);
+        self.write.clock_from = self.write.clock_from.min(other.write.clock_from);
         self.write.precision = self.write.precision.max(other.write.precision);
         self.write.tick = self.write.tick.max(other.write.tick);
         self.write.row_count = self.write.row_count.or(other.write.row_count);
@@ -434,6 +441,8 @@ struct Open {
     next_level: Option<Isolation>,
     /// What is kept of the running transaction, if the connection is asked for.
     running: Option<Transaction>,
+    /// When the transaction began that was last begun in words.
+    since: Option<i64>,
     /// The transaction whose number the last records gave, if the connection is asked for.
     numbered: Option<Numbered>,
     several: Option<Several>,
@@ -987,6 +996,7 @@ impl Reader {
         let mut write = self.write_of(event, statement, parameters.clone());
         write.row_count = event.row_count.filter(|_| part.is_whole);
         write.session = self.session_of(connection);
+        write.clock_from = self.clock_from(connection, event, &write);
         let is_ordered = write.precision > 1_000 && is_in_order(event.record_kind, event.activity == Activity::Define || defines);
         write.order = is_ordered.then(|| Box::new(place));
         write.owner = connection.owner.and_then(|_| self.next_owner(session));
@@ -1011,6 +1021,7 @@ impl Reader {
         Write {
             time: event.time.micros(),
             said: event.time.micros(),
+            clock_from: event.time.micros().saturating_sub(event.duration_micros.map_or(LONG_STATEMENT_MICROS, |micros| micros.max(0))),
             tick: i64::from(event.time_precision_micros.max(1)),
             precision: i64::from(event.time_precision_micros.max(1)),
             database,
@@ -1026,6 +1037,20 @@ impl Reader {
             session: None,
             is_lost: false,
             is_loose: event.transaction.is_none(),
+        }
+    }
+
+    /// The first instant that the `now()` of a write may have given.
+    fn clock_from(&self, connection: &Open, event: &Row<'_>, write: &Write) -> i64 {
+        // A log of statements has them before they run.
+        let is_at_start =
+            matches!(event.record_kind, Some(RecordKind::Statement | RecordKind::Execute | RecordKind::MysqlGeneral)) && event.duration_micros.is_none();
+        let of_statement = if is_at_start { write.said } else { write.clock_from };
+        match connection.since {
+            _ if self.dialect == Dialect::MySql => of_statement,
+            Some(since) if connection.explicit => since.min(of_statement),
+            _ if self.shows_ends.contains(&connection.log) => of_statement,
+            _ => of_statement.saturating_sub(LONG_TRANSACTION_MICROS),
         }
     }
 
@@ -1232,6 +1257,7 @@ impl Open {
     fn begin(&mut self, place: Place, dialect: Dialect, statement: &str) {
         let next = self.next_level.take();
         self.level_before = self.default_level;
+        self.since = Some(place.time());
         if self.owner.is_some() {
             let level = isolation_of(statement, dialect).or(next).or(self.default_level).unwrap_or(Isolation::of_server(dialect));
             let snapshot = statement.to_ascii_lowercase().contains("consistent snapshot").then_some(place);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -20,7 +20,8 @@ fn table(name: &str, columns: Vec<(&str, ArrayRef)>, subjects: Vec<u32>) -> Vers
     stored.push(Arc::new(UInt32Array::from(subjects)));
     stored.push(Arc::new(Int64Array::from(vec![0; rows])));
     stored.push(Arc::new(Int64Array::from(vec![i64::MAX; rows])));
-    stored.push(Arc::new(BooleanArray::from(vec![false; rows])));
+    let nothing: ArrayRef = Arc::new(UInt64Array::from(vec![0; rows]));
+    stored.extend([nothing.clone(), nothing]);
     let batch = RecordBatch::try_new(VersionedTable::stored_schema(&schema), stored).unwrap();
     let batches = (0..rows).step_by(8192).map(|start| batch.slice(start, 8192.min(rows - start))).collect();
     VersionedTable {
@@ -30,6 +31,7 @@ fn table(name: &str, columns: Vec<(&str, ArrayRef)>, subjects: Vec<u32>) -> Vers
         unique_keys: vec![vec![0]],
         has_subject: true,
         hidden: Hidden::FromNobody,
+        near: Vec::new(),
         batches,
     }
 }

@@ -21,7 +21,8 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
-use crate::database::{Database, Dialect, Options, ROW_IN_DOUBT, VersionedTable};
+use crate::database::{Database, Dialect, IN_DOUBT, Options, ROW_IN_DOUBT, VersionedTable};
+use crate::near::Nears;
 use crate::operators::Operators;
 use crate::pieces::are_all_present;
 use crate::stand_in::stand_ins;
@@ -59,6 +60,8 @@ pub(crate) struct Tables {
     absent: HashSet<ColumnRef>,
     /// By table.
     in_doubt: Vec<u64>,
+    /// Columns that are known but for a little.
+    pub(crate) nears: Nears,
 }
 
 impl Tables {
@@ -157,7 +160,7 @@ fn absent_columns(tables: &[VersionedTable]) -> HashSet<ColumnRef> {
 /// What is in doubt of any row, by table.
 fn in_doubt(tables: &[VersionedTable]) -> Vec<u64> {
     let of_batch = |batch: &RecordBatch| {
-        let flags = batch.columns().last().and_then(|flags| flags.as_primitive_opt::<UInt64Type>());
+        let flags = batch.column_by_name(IN_DOUBT).and_then(|flags| flags.as_primitive_opt::<UInt64Type>());
         flags.map_or(ROW_IN_DOUBT, |flags| flags.values().iter().fold(0, |all, what| all | what))
     };
     let of_table = |table: &VersionedTable| table.batches.iter().map(of_batch).fold(0, |all, what| all | what);
@@ -248,6 +251,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<(Sess
         sorting: sorting_columns(&database.tables),
         absent: absent_columns(&database.tables),
         in_doubt: in_doubt(&database.tables),
+        nears: Nears::of(&database.tables),
     };
     let plain = |name: &str| database.dialect.plain_name(name).into_owned();
     let namesakes = namesakes(database);

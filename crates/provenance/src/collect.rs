@@ -23,6 +23,8 @@ pub(crate) struct Decided {
     pub(crate) is_open: bool,
     /// The columns that take part in anything but being sent.
     pub(crate) by: BTreeSet<ColumnRef>,
+    /// Those among them of which nothing is asked that hangs on what is not known of them.
+    pub(crate) coarse: BTreeSet<ColumnRef>,
 }
 
 /// The marks of a statement, arranged for reading results: columns with the same sources are read together.
@@ -38,6 +40,7 @@ pub(crate) struct Reader {
     /// The columns that the statement can display.
     displayable: Arc<[ColumnRef]>,
     deciding: Arc<[ColumnRef]>,
+    coarse: Arc<[ColumnRef]>,
 }
 
 impl Reader {
@@ -59,8 +62,8 @@ impl Reader {
         let rows = sets.iter().enumerate().filter(|(_, set)| decided.rows.contains(set)).map(|(position, _)| position).collect();
         let displayed: BTreeSet<ColumnRef> = marks.iter().filter(|mark| mark.how == How::Displayed).map(|mark| mark.column).collect();
         let (is_open, displayable) = (decided.is_open, displayed.into_iter().collect());
-        let deciding = decided.by.iter().copied().collect();
-        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize, rows, is_open, displayable, deciding }
+        let (deciding, coarse) = (decided.by.iter().copied().collect(), decided.coarse.iter().copied().collect());
+        Self { sets, groups, few: inferable_group.saturating_sub(1) as usize, rows, is_open, displayable, deciding, coarse }
     }
 
     /// The rows of a result, given for each whether it is sure.
@@ -189,6 +192,7 @@ impl Reader {
             looked_at: Vec::new(),
             displayable: Arc::clone(&self.displayable),
             deciding: Arc::clone(&self.deciding),
+            coarse: Arc::clone(&self.coarse),
         }
     }
 }

@@ -19,6 +19,10 @@ pub const VALID_TO: &str = "__valid_to";
 /// all is.
 pub const IN_DOUBT: &str = "__in_doubt";
 
+/// Name of the hidden column that says which values of the version are known but for a little ([`VersionedTable::near`]): UInt64,
+/// [`column_in_doubt`] of each column.
+pub const NEAR: &str = "__near";
+
 /// Of what is in doubt of a row version: the row itself, all its values with it.
 pub const ROW_IN_DOUBT: u64 = 1 << 63;
 
@@ -89,8 +93,23 @@ pub struct VersionedTable {
     pub has_subject: bool,
     /// From whom policies may hide some of its rows.
     pub hidden: Hidden,
+    /// The cells that are known but for a little.
+    pub near: Vec<NearCell>,
     /// Batches of [`VersionedTable::stored_schema`].
     pub batches: Vec<RecordBatch>,
+}
+
+/// A cell of dates and times that is known but for a little: what a server's clock gave to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NearCell {
+    /// Its column, by its place from 0.
+    pub column: usize,
+    /// The first value that it may have, µs since 1970.
+    pub from: i64,
+    /// The last one.
+    pub to: i64,
+    /// Tells the values of one write, which are alike, from those of another.
+    pub write: u32,
 }
 
 /// From whom a table's rows may be hidden by policies, which are not imitated: what they let through is then not sure.
@@ -117,13 +136,14 @@ impl Hidden {
 }
 
 impl VersionedTable {
-    /// Schema of the batches: the visible columns, then [`SUBJECT`], [`VALID_FROM`], [`VALID_TO`] (half open) and [`IN_DOUBT`].
+    /// Schema of the batches: the visible columns, then [`SUBJECT`], [`VALID_FROM`], [`VALID_TO`] (half open), [`IN_DOUBT`] and [`NEAR`].
     pub fn stored_schema(columns: &Schema) -> SchemaRef {
         let mut fields = columns.fields().to_vec();
         fields.push(Arc::new(Field::new(SUBJECT, DataType::UInt32, true)));
         fields.push(Arc::new(Field::new(VALID_FROM, DataType::Int64, false)));
         fields.push(Arc::new(Field::new(VALID_TO, DataType::Int64, false)));
         fields.push(Arc::new(Field::new(IN_DOUBT, DataType::UInt64, false)));
+        fields.push(Arc::new(Field::new(NEAR, DataType::UInt64, false)));
         Arc::new(Schema::new(fields))
     }
 

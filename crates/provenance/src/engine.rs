@@ -43,7 +43,7 @@ use crate::functions::Functions;
 use crate::keyed::in_words_of;
 use crate::ladder::{looked_at, rungs};
 use crate::lists::without_open_lists;
-use crate::rewrite::{Rewriter, Rewritten, set_name};
+use crate::rewrite::{Parameters, Rewriter, Rewritten, set_name};
 use crate::session::Session;
 use crate::statement::{Reading, Tongue, Truths, read, tables_named};
 use crate::types::{Call, ColumnRef, EngineError, ReplayError, Replayed, RowWindow, Unsupported};
@@ -99,12 +99,20 @@ struct Work {
     turn: Mutex<()>,
     whole: Rewrite,
     windowed: Rewrite,
+    /// The same for calls whose parameters are far from the values of these columns, which are known but for a little: by number.
+    far: Option<Far>,
     /// Instants at which a table of the statement changes, sorted; between two of them every call sees the same rows.
     changes: Vec<i64>,
     /// Whether the statement reads the clock, so that calls at two instants are never the same.
     reads_clock: bool,
     /// Columns at which what was left out of the statement may have looked.
     looked_at: Vec<ColumnRef>,
+}
+
+struct Far {
+    from: BTreeSet<(ColumnRef, usize)>,
+    whole: Rewrite,
+    windowed: Rewrite,
 }
 
 /// A rewritten plan that gives the set columns alone, and how to read them.
@@ -247,12 +255,18 @@ impl Engine {
         }
         parameters.sort_by_key(|(number, _)| *number);
         let arena = Arena::new(self.options.memory_limit_bytes).with_holders(self.database.holders.clone());
-        let whole = self.finish(&plan, &arena, &server)?;
+        let (whole, _) = self.finish(&plan, &arena, &server, Parameters::Any)?;
         let window = LogicalPlan::Limit(Limit { skip: Some(Box::new(number(SKIP))), fetch: Some(Box::new(number(TAKE))), input: Arc::new(plan.clone()) });
-        let windowed = self.finish(&window, &arena, &server)?;
+        let (windowed, _) = self.finish(&window, &arena, &server, Parameters::Any)?;
+        let far = if self.tables.nears.is_empty() { None } else { Some(self.finish(&plan, &arena, &server, Parameters::Far)?) };
+        let far = match far {
+            None => None,
+            Some((_, from)) if from.is_empty() => None,
+            Some((whole, from)) => Some(Far { from, whole, windowed: self.finish(&window, &arena, &server, Parameters::Far)?.0 }),
+        };
         let changes = self.changes(&plan)?;
         let reads_clock = plan.get_parameter_names()?.iter().any(|name| name.contains("__clock"));
-        Ok(Work { plan, parameters, arena, server, turn: Mutex::new(()), whole, windowed, changes, reads_clock, looked_at: Vec::new() })
+        Ok(Work { plan, parameters, arena, server, turn: Mutex::new(()), whole, windowed, far, changes, reads_clock, looked_at: Vec::new() })
     }
 
     fn rewriter(&self, arena: &Arena, server: &Server, keeps_used: bool) -> Rewriter<'_> {
@@ -262,13 +276,21 @@ impl Engine {
         rewriter
     }
 
-    fn finish(&self, plan: &LogicalPlan, arena: &Arena, server: &Server) -> Result<Rewrite, DataFusionError> {
+    /// The plan rewritten, and what it takes parameters to be far from.
+    fn finish(
+        &self,
+        plan: &LogicalPlan,
+        arena: &Arena,
+        server: &Server,
+        parameters: Parameters,
+    ) -> Result<(Rewrite, BTreeSet<(ColumnRef, usize)>), DataFusionError> {
         let mut rewriter = self.rewriter(arena, server, false);
+        rewriter.parameters = parameters;
         let rewritten = rewriter.statement(plan)?;
         let rewritten = rewriter.settled(rewritten)?;
         let rewritten = rewriter.spoken(rewritten, &Marks::new())?;
         let reader = Reader::new(&rewritten.all_marks(), rewritten.sets.clone(), self.options.inferable_group, &rewriter.decided);
-        Ok(Rewrite { plan: only_sets(&rewritten)?, reader })
+        Ok((Rewrite { plan: only_sets(&rewritten)?, reader }, rewriter.lineage.far))
     }
 
     /// Turns subqueries into joins, and nothing else that would change which rows an operator sees.
@@ -408,13 +430,22 @@ impl Engine {
     }
 
     fn replay_one(&self, work: &Work, call: &Call) -> Result<Replayed, ReplayError> {
-        let rewrite = if call.rows.is_some() { &work.windowed } else { &work.whole };
+        let is_far = |far: &Far| far.from.iter().all(|(column, number)| self.is_far(*column, *number, work, call));
+        let (whole, windowed) = work.far.as_ref().filter(|far| is_far(far)).map_or((&work.whole, &work.windowed), |far| (&far.whole, &far.windowed));
+        let rewrite = if call.rows.is_some() { windowed } else { whole };
         let values = values_of(work, call)?;
         work.arena.clear();
         let batches = self.run(&rewrite.plan, values).map_err(|error| failure(&error))?;
         let replayed = rewrite.reader.read(&batches, &work.arena);
         work.arena.clear();
         Ok(replayed)
+    }
+
+    /// Whether a parameter of a call compares with each value of a column as with the one that is stored.
+    fn is_far(&self, column: ColumnRef, number: usize, work: &Work, call: &Call) -> bool {
+        let kind = work.parameters.iter().find(|(known, _)| *known == number).map(|(_, kind)| kind);
+        let value = kind.and_then(|kind| parameter_value(number, kind, call).ok());
+        value.is_some_and(|value| self.tables.nears.are_far_from(column, &value))
     }
 
     fn run(&self, plan: &LogicalPlan, values: HashMap<String, ScalarAndMetadata>) -> Result<Vec<RecordBatch>, DataFusionError> {

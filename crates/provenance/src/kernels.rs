@@ -91,6 +91,11 @@ pub(crate) fn to_instant(zone: Zone, local: Expr) -> Expr {
     call(What::ToInstant(zone), vec![local])
 }
 
+/// Whether it is such an instant.
+pub(crate) fn is_to_instant(function: &ScalarFunction) -> bool {
+    function.func.inner().downcast_ref::<Kernel>().is_some_and(|kernel| matches!(kernel.what, What::ToInstant(_)))
+}
+
 /// A key of a text in the order of a reading.
 pub(crate) fn key(reading: Reading, text: Expr) -> Expr {
     call(What::Key(reading), vec![text])

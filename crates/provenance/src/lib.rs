@@ -27,6 +27,7 @@ mod keyed;
 mod ladder;
 mod lateral;
 mod lists;
+mod near;
 mod operators;
 mod pieces;
 mod place;
@@ -47,7 +48,8 @@ mod zone;
 
 pub use catalog::{CHANGED, physical_rules};
 pub use database::{
-    Database, Dialect, Hidden, IN_DOUBT, OPEN_SCALE, Options, ROW_IN_DOUBT, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View, column_in_doubt,
+    Database, Dialect, Hidden, IN_DOUBT, NEAR, NearCell, OPEN_SCALE, Options, ROW_IN_DOUBT, SUBJECT, TableName, VALID_FROM, VALID_TO, VersionedTable, View,
+    column_in_doubt,
 };
 pub use declared::{Declared, collated};
 pub use engine::{Engine, Prepared};

@@ -52,6 +52,8 @@ pub struct Replayed {
     pub displayable: Arc<[ColumnRef]>,
     /// Columns that take part in anything but being sent as they stand, sorted: which rows are sent, and what of them, may depend on their values.
     pub deciding: Arc<[ColumnRef]>,
+    /// Those among them that are known but for a little ([`crate::NearCell`]), of which nothing is asked that hangs on it, sorted.
+    pub coarse: Arc<[ColumnRef]>,
 }
 
 /// How many rows were sent: at least those that are sure, at most those that could be among them.

@@ -7,9 +7,10 @@ mod hospital;
 
 use std::sync::Arc;
 
-use arrow_array::{Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use hospital::{text, texts, whole, wholes};
-use strandline_provenance::{Database, Dialect, Engine, Hidden, Options, Session, View, column_in_doubt};
+use strandline_provenance::{Call, Database, Dialect, Engine, Hidden, NearCell, Options, Session, VersionedTable, View, column_in_doubt};
 
 /// The row of 2 is not proved, and its unit is not known; of the visits the one of 3 is not.
 fn crew() -> Database {
@@ -70,7 +71,7 @@ fn whoever_a_row_brings_with_it_is_as_sure_as_the_row() {
 fn a_row_that_is_not_proved_may_leave_its_place_in_a_group_to_another() {
     let mut database = Database { views: Vec::new(), ..crew() };
     let columns = vec![whole("id"), text("name"), text("unit")];
-    let values: Vec<arrow_array::ArrayRef> = vec![wholes(&[1, 2, 3, 4]), texts(&["Ann", "Ben", "Cat", "Dan"]), texts(&["B", "A", "A", "A"])];
+    let values: Vec<ArrayRef> = vec![wholes(&[1, 2, 3, 4]), texts(&["Ann", "Ben", "Cat", "Dan"]), texts(&["B", "A", "A", "A"])];
     database.tables[0] = hospital::table("person", columns, vec![vec![0]], values, Some(&[1, 2, 3, 4]), &[1]);
     let check = |sql: &str, expected: &str| check_in(&database, sql, expected);
     check("SELECT unit, min(name) FROM person GROUP BY unit", "displayed name: 2 (DoubtfulRow); displayed name: 3 4 (Displaced); displayed name,unit: 1");
@@ -121,7 +122,7 @@ fn with_a_cell_in_doubt() -> Database {
     let person = &mut database.tables[0];
     let batch = person.batches.remove(0);
     let mut columns = batch.columns().to_vec();
-    let in_doubt = columns.len() - 1;
+    let in_doubt = columns.len() - 2;
     columns[2] = texts(&["A", "B", "A", "C"]);
     columns[in_doubt] = Arc::new(UInt64Array::from(vec![0, column_in_doubt(2), 0, 0]));
     person.batches.push(RecordBatch::try_new(batch.schema(), columns).unwrap());
@@ -162,6 +163,84 @@ fn a_value_that_is_not_known_and_decides_leaves_its_row_in_doubt() {
         "displayed name: 2 (UnknownValue); displayed name: 4 (Comparison); others"
     });
     check("SELECT string_agg(name, ',') FROM person GROUP BY unit", "displayed name: 1 3 4; displayed name: 2 (UnknownValue)");
+}
+
+/// When each was seen is known of Ann and Dan; of Ben and Cat but for a second, as the clock of two writes gave it.
+fn with_a_clock() -> Database {
+    const DAY: i64 = 86_400_000_000;
+    let mut database = Database { views: Vec::new(), ..crew() };
+    let seen = Field::new("seen", DataType::Timestamp(TimeUnit::Microsecond, None), true);
+    let values: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![Some(2 * DAY), Some(10 * DAY), Some(20 * DAY), None]));
+    let columns = vec![wholes(&[1, 2, 3, 4]), texts(&["Ann", "Ben", "Cat", "Dan"]), values];
+    let mut person = hospital::table("person", vec![whole("id"), text("name"), seen], vec![vec![0]], columns, Some(&[1, 2, 3, 4]), &[]);
+    let batch = person.batches.remove(0);
+    let mut columns = batch.columns().to_vec();
+    let near = columns.len() - 1;
+    columns[near] = Arc::new(UInt64Array::from(vec![0, column_in_doubt(2), column_in_doubt(2), 0]));
+    person.batches.push(RecordBatch::try_new(batch.schema(), columns).unwrap());
+    let near = |day: i64, write| NearCell { column: 2, from: day * DAY - 1_000_000, to: day * DAY + 1_000_000, write };
+    person.near = vec![near(10, 1), near(20, 2)];
+    database.tables[0] = person;
+    database
+}
+
+#[test]
+fn a_value_that_is_known_but_for_a_little_leaves_in_doubt_what_hangs_on_that() {
+    let database = with_a_clock();
+    let check = |sql: &str, expected: &str| check_in(&database, sql, expected);
+    let sure = "displayed name: 2 3";
+    check("SELECT name FROM person WHERE seen > timestamp '1970-01-05 00:00:00'", sure);
+    check("SELECT name FROM person WHERE seen BETWEEN timestamp '1970-01-05 00:00:00' AND timestamp '1971-01-05 00:00:00'", sure);
+    check("SELECT name FROM person WHERE seen IS NULL", "displayed name: 4");
+    check("SELECT name FROM person WHERE seen IS NOT NULL ORDER BY seen DESC LIMIT 2", sure);
+    check("SELECT name, seen FROM person WHERE id = 2", "displayed name,seen: 2");
+    check("SELECT DISTINCT seen FROM person WHERE id > 1", "displayed seen: 2 3");
+    check("SELECT name FROM person WHERE seen >= timestamp '1970-01-11 00:00:00'", "displayed name: 2 3 (UnknownValue)");
+    check(
+        "SELECT name FROM person WHERE seen > timestamp '1970-01-05 00:00:00' AND seen <> timestamp '1970-01-11 00:00:01'",
+        "displayed name: 2 3 (UnknownValue)",
+    );
+    check("SELECT p.name FROM person p JOIN person q ON q.seen = p.seen WHERE p.id = 2", "displayed name: 2 (DoubtfulRow)");
+    // One that is known lies where another may.
+    let mut database = with_a_clock();
+    database.tables[0].near[1].to += 1_000_000_000_000;
+    database.tables[0].near[0].from -= 8 * 86_400_000_000;
+    check_in(&database, "SELECT name FROM person WHERE seen IS NOT NULL ORDER BY seen DESC LIMIT 1", "displayed name: 1 2 3 (DoubtfulRow)");
+}
+
+#[test]
+fn what_is_far_is_far_in_every_zone() {
+    let mut database = with_a_clock();
+    let person = &mut database.tables[0];
+    let kind = DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()));
+    let mut columns = person.batches.remove(0).columns().to_vec();
+    columns[2] = arrow_cast(&columns[2]);
+    person.columns = Arc::new(Schema::new(vec![whole("id"), text("name"), Field::new("seen", kind, true)]));
+    person.batches.push(RecordBatch::try_new(VersionedTable::stored_schema(&person.columns), columns).unwrap());
+    check_in(&database, "SELECT name FROM person WHERE seen > '1970-01-05'", "displayed name: 2 3");
+    check_in(&database, "SELECT name FROM person WHERE seen > '1970-01-05 00:00:00+00'", "displayed name: 2 3");
+    check_in(&database, "SELECT name FROM person WHERE seen > '1970-01-10'", "displayed name: 2 3 (UnknownValue)");
+}
+
+fn arrow_cast(values: &ArrayRef) -> ArrayRef {
+    Arc::new(values.as_any().downcast_ref::<TimestampMicrosecondArray>().unwrap().clone().with_timezone("+00:00"))
+}
+
+#[test]
+fn a_parameter_that_is_far_from_what_is_known_but_for_a_little_leaves_nothing_in_doubt() {
+    let database = with_a_clock();
+    let engine = Engine::new(database.clone(), Options { threads: 1, ..Options::default() }).unwrap();
+    let prepared = engine.prepare("SELECT name FROM person WHERE seen > $1 AND seen < $2").unwrap();
+    for (from, to, expected, is_coarse) in [
+        ("1970-01-05 00:00:00", "1970-02-05 00:00:00", "displayed name: 2 3", true),
+        ("1970-01-10 23:59:59", "1970-02-05 00:00:00", "displayed name: 2 3 (UnknownValue)", false),
+        ("1970-01-05 00:00:00", "1970-01-20 23:59:00", "displayed name: 2 (UnknownValue)", false),
+    ] {
+        let call = Call { parameters: vec![Some(from.into()), Some(to.into())], ..hospital::call() };
+        let replayed = engine.replay(&prepared, &[call]).remove(0).unwrap();
+        let shown = hospital::readable(&database, &replayed).split("; ").filter(|part| part.starts_with("displayed")).collect::<Vec<_>>().join("; ");
+        assert_eq!((shown.as_str(), !replayed.coarse.is_empty()), (expected, is_coarse), "{from} {to}");
+    }
 }
 
 #[test]

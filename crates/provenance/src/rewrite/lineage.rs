@@ -3,14 +3,17 @@
 
 use std::collections::BTreeSet;
 
+use arrow_schema::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, JoinType, Result};
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::{Distinct, Expr, Join, LogicalPlan, Projection, Union};
+use datafusion::logical_expr::{Distinct, Expr, Join, LogicalPlan, Operator, Projection, Union};
 
 use super::rows::folds;
 use crate::catalog::Tables;
 use crate::database::{ROW_IN_DOUBT, column_in_doubt};
+use crate::kernels::is_to_instant;
+use crate::near::Nears;
 use crate::types::ColumnRef;
 
 /// What a statement does with the columns of its tables.
@@ -18,8 +21,22 @@ use crate::types::ColumnRef;
 pub(crate) struct Lineage {
     /// Those that take part in anything but being sent.
     pub(crate) deciding: BTreeSet<ColumnRef>,
+    /// Those among them that are known but for a little, of which nothing is asked that hangs on it.
+    pub(crate) coarse: BTreeSet<ColumnRef>,
+    /// With parameters taken to be far from such a column's values: which, and by number, each once.
+    pub(crate) far: BTreeSet<(ColumnRef, usize)>,
     /// Those that are sent as they stand.
     pub(super) sent: BTreeSet<ColumnRef>,
+}
+
+/// How a statement's parameters lie to the values of columns that are known but for a little.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Parameters {
+    /// They may be any.
+    #[default]
+    Any,
+    /// Each is far from all values of the columns that it is compared with.
+    Far,
 }
 
 /// The columns whose value stands in a value, as it is.
@@ -27,16 +44,24 @@ type Origins = BTreeSet<ColumnRef>;
 
 impl Lineage {
     /// The lineage of a whole statement.
-    pub(crate) fn of(plan: &LogicalPlan, tables: &Tables) -> Result<Self> {
+    pub(crate) fn of(plan: &LogicalPlan, tables: &Tables, parameters: Parameters) -> Result<Self> {
         let order_matters = folds(plan);
-        let mut walk = Walk { tables, order_matters, deciding: BTreeSet::new() };
+        let mut walk = Walk { tables, order_matters, parameters, deciding: BTreeSet::new(), asked_coarsely: BTreeSet::new(), far: BTreeSet::new() };
         let sent: BTreeSet<ColumnRef> = walk.outputs(plan)?.into_iter().flatten().collect();
-        Ok(Self { sent: sent.difference(&walk.deciding).copied().collect(), deciding: walk.deciding })
+        let coarse: BTreeSet<ColumnRef> = walk.asked_coarsely.difference(&walk.deciding).copied().collect();
+        let deciding: BTreeSet<ColumnRef> = walk.deciding.into_iter().chain(coarse.iter().copied()).collect();
+        Ok(Self { sent: sent.difference(&deciding).copied().collect(), deciding, coarse, far: walk.far })
     }
 
     /// What leaves a row of a table in doubt, where it is: the row itself, and the columns that decide.
     pub(super) fn of_rows(&self, table: usize) -> u64 {
         self.deciding.iter().filter(|column| column.table == table).fold(ROW_IN_DOUBT, |all, column| all | column_in_doubt(column.column))
+    }
+
+    /// The columns of a table that leave a row in doubt where they are known but for a little.
+    pub(super) fn of_near(&self, table: usize, nears: &Nears) -> u64 {
+        let fine = self.deciding.difference(&self.coarse).filter(|column| column.table == table && nears.holds(**column));
+        fine.fold(0, |all, column| all | column_in_doubt(column.column))
     }
 }
 
@@ -45,6 +70,10 @@ struct Walk<'t> {
     /// Whether anything stands on the order of rows.
     order_matters: bool,
     deciding: BTreeSet<ColumnRef>,
+    /// Columns that are known but for a little, where nothing was asked that hangs on it.
+    asked_coarsely: BTreeSet<ColumnRef>,
+    parameters: Parameters,
+    far: BTreeSet<(ColumnRef, usize)>,
 }
 
 impl Walk<'_> {
@@ -68,7 +97,7 @@ impl Walk<'_> {
                 let below = self.outputs(&sort.input)?;
                 let matters = self.order_matters || sort.fetch.is_some();
                 for key in sort.expr.iter().filter(|_| matters) {
-                    self.decide(&key.expr, sort.input.schema(), &below)?;
+                    self.compare(&key.expr, sort.input.schema(), &below)?;
                 }
                 below
             }
@@ -79,14 +108,17 @@ impl Walk<'_> {
             LogicalPlan::Union(union) => self.union(union, width)?,
             LogicalPlan::Aggregate(aggregate) => {
                 let below = self.outputs(&aggregate.input)?;
-                for expression in aggregate.group_expr.iter().chain(&aggregate.aggr_expr) {
+                for key in &aggregate.group_expr {
+                    self.compare(key, aggregate.input.schema(), &below)?;
+                }
+                for expression in &aggregate.aggr_expr {
                     self.decide(expression, aggregate.input.schema(), &below)?;
                 }
                 vec![Origins::new(); width]
             }
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let below = self.outputs(input)?;
-                self.deciding.extend(below.into_iter().flatten());
+                below.iter().for_each(|origins| self.compared(origins));
                 vec![Origins::new(); width]
             }
             LogicalPlan::Window(window) => {
@@ -151,9 +183,59 @@ impl Walk<'_> {
         Ok(all)
     }
 
+    /// Values of rows of the statement are compared with each other.
+    fn compare(&mut self, key: &Expr, schema: &DFSchema, below: &[Origins]) -> Result<()> {
+        match key {
+            Expr::Column(column) if let Some(origins) = schema.maybe_index_of_column(column).and_then(|position| below.get(position)) => {
+                self.compared(origins);
+                Ok(())
+            }
+            _ => self.decide(key, schema, below),
+        }
+    }
+
+    /// Columns whose values are compared with each other, of one column alone each.
+    fn compared(&mut self, origins: &Origins) {
+        let is_one = origins.len() == 1;
+        let (coarse, fine): (Origins, Origins) = origins.iter().partition(|column| is_one && self.tables.nears.are_apart(**column));
+        self.asked_coarsely.extend(coarse);
+        self.deciding.extend(fine);
+    }
+
+    /// What an expression asks of columns that are known but for a little, if that does not hang on it: whether there is a value, or how it compares
+    /// with a constant that is far from it.
+    fn asks_coarsely<'b>(&mut self, part: &Expr, schema: &DFSchema, below: &'b [Origins]) -> Option<&'b Origins> {
+        let (value, constants): (&Expr, Vec<&Expr>) = match part {
+            Expr::IsNull(value) | Expr::IsNotNull(value) => (value, Vec::new()),
+            Expr::BinaryExpr(compared) if is_comparison(compared.op) => match (bare(&compared.left), bare(&compared.right)) {
+                (value @ Expr::Column(_), constant) | (constant, value @ Expr::Column(_)) => (value, vec![constant]),
+                _ => return None,
+            },
+            Expr::Between(between) => (&between.expr, vec![bare(&between.low), bare(&between.high)]),
+            _ => return None,
+        };
+        let Expr::Column(column) = bare(value) else { return None };
+        let origins = below.get(schema.maybe_index_of_column(column)?)?;
+        let number = |constant: &Expr| if let Expr::Placeholder(parameter) = constant { parameter.id.trim_start_matches('$').parse().ok() } else { None };
+        let is_far = |column: ColumnRef, constant: &&Expr| match constant {
+            Expr::Literal(value, _) => self.tables.nears.are_far_from(column, value),
+            constant => self.parameters == Parameters::Far && number(constant).is_some(),
+        };
+        let is_coarse = |column: &ColumnRef| self.tables.nears.holds(*column) && constants.iter().all(|constant| is_far(*column, constant));
+        if origins.is_empty() || !origins.iter().all(is_coarse) {
+            return None;
+        }
+        self.far.extend(origins.iter().flat_map(|column| constants.iter().filter_map(|constant| number(constant)).map(|number| (*column, number))));
+        Some(origins)
+    }
+
     /// The columns that an expression looks at decide.
     fn decide(&mut self, expression: &Expr, schema: &DFSchema, below: &[Origins]) -> Result<()> {
         expression.apply(|part| {
+            if let Some(origins) = self.asks_coarsely(part, schema, below) {
+                self.asked_coarsely.extend(origins);
+                return Ok(TreeNodeRecursion::Jump);
+            }
             match part {
                 Expr::Column(column) => match schema.maybe_index_of_column(column).and_then(|position| below.get(position)) {
                     Some(origins) => self.deciding.extend(origins),
@@ -188,5 +270,20 @@ impl Walk<'_> {
             Ok(TreeNodeRecursion::Continue)
         })?;
         Ok(vec![Origins::new(); width])
+    }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    matches!(op, Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq)
+}
+
+/// A value without the casts and names around it.
+fn bare(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Alias(alias) => bare(&alias.expr),
+        Expr::Cast(cast) if matches!(cast.field.data_type(), DataType::Timestamp(..)) => bare(&cast.expr),
+        // In whichever zone: what is far is far in each.
+        Expr::ScalarFunction(function) if is_to_instant(function) => function.args.first().map_or(expression, bare),
+        _ => expression,
     }
 }

@@ -29,6 +29,7 @@ use crate::types::{Doubt, How};
 use lineage::Lineage;
 
 pub(crate) use limit::Cut;
+pub(crate) use lineage::Parameters;
 pub(crate) use rows::TIME;
 
 /// A rewritten plan: its schema is the visible columns of the plan it came from, then the set columns `sets`.
@@ -113,8 +114,10 @@ pub(crate) struct Rewriter<'a> {
     asked: Vec<Expr>,
     /// Whether a table that was read so far has rows that are not proved.
     has_unproved: bool,
+    /// How its parameters lie to values that are known but for a little.
+    pub(crate) parameters: Parameters,
     /// What the statement does with the columns of its tables.
-    lineage: Lineage,
+    pub(crate) lineage: Lineage,
     /// Of a scan's sets that a value of its own leaves in doubt: the set of the row.
     of_values: HashMap<u32, u32>,
     /// What is known of the server.
@@ -140,6 +143,7 @@ impl<'a> Rewriter<'a> {
             filtering: 0,
             asked: Vec::new(),
             has_unproved: false,
+            parameters: Parameters::Any,
             lineage: Lineage::default(),
             of_values: HashMap::new(),
             server,
@@ -230,8 +234,9 @@ impl<'a> Rewriter<'a> {
 
     /// Rewrites a whole statement.
     pub(crate) fn statement(&mut self, plan: &LogicalPlan) -> Result<Rewritten> {
-        self.lineage = Lineage::of(plan, self.tables)?;
+        self.lineage = Lineage::of(plan, self.tables, self.parameters)?;
         self.decided.by.clone_from(&self.lineage.deciding);
+        self.decided.coarse.clone_from(&self.lineage.coarse);
         self.rewrite(plan, None)
     }
 

@@ -16,7 +16,7 @@ use super::values::Folds;
 use super::{Cut, Rewriter, Rewritten, project, set_column, set_name};
 use crate::batch::CALL;
 use crate::catalog::Reads;
-use crate::database::{IN_DOUBT, ROW_IN_DOUBT, SUBJECT, VALID_FROM, VALID_TO, column_in_doubt};
+use crate::database::{IN_DOUBT, NEAR, ROW_IN_DOUBT, SUBJECT, VALID_FROM, VALID_TO, column_in_doubt};
 use crate::expression::{Layout, Mark, Marks, Presence, conjuncts, inferred, is_constant, is_random};
 use crate::fidelity::{Judge, Readings};
 use crate::functions::Functions;
@@ -68,9 +68,10 @@ impl Rewriter<'_> {
             Reads::Changed => hidden(VALID_FROM).eq(time + lit(1_i64)),
         };
         let mut expressions: Vec<Expr> = scan.projected_schema.columns().into_iter().map(Expr::Column).collect();
-        self.has_unproved |= self.tables.in_doubt(table) & self.lineage.of_rows(table) != 0;
+        let has_unproved = self.tables.in_doubt(table) & self.lineage.of_rows(table) != 0 || self.lineage.of_near(table, &self.tables.nears) != 0;
+        self.has_unproved |= has_unproved;
         // A row of nobody's that may not be there leaves out others, or brings them.
-        let has_sets = description.has_subject || self.tables.in_doubt(table) & self.lineage.of_rows(table) != 0;
+        let has_sets = description.has_subject || has_unproved;
         let owned = if has_sets { self.owned(scan, table, &is_valid)? } else { Owned::nobodys(expressions.len()) };
         expressions.extend(owned.sets.iter().map(|(set, people)| people.clone().alias(set_name(*set))));
         let is_hidden = description.hidden.from(self.server.role.as_deref());
@@ -86,13 +87,16 @@ impl Rewriter<'_> {
         let hidden = |name: &str| Expr::Column(Column::new(Some(scan.table_name.clone()), name));
         let (of_rows, in_doubt) = (self.lineage.of_rows(table), self.tables.in_doubt(table));
         // The planner may ask of it before it has thrown away the rows of other moments.
-        let where_in_doubt = |what: u64, doubt: Doubt| {
-            let is_any = binary_expr(hidden(IN_DOUBT), Operator::BitwiseAnd, lit(in_doubt & what)).not_eq(lit(0_u64));
-            let is_in_doubt = when(is_any.and(is_valid.clone()), lit(doubt.bit())).otherwise(lit(0_u64));
-            (in_doubt & what != 0).then_some(is_in_doubt).transpose()
+        let where_any = |flags: [(&str, u64); 2], doubt: Doubt| {
+            let flags = flags.into_iter().filter(|(_, what)| *what != 0);
+            let is_any = flags.map(|(name, what)| binary_expr(hidden(name), Operator::BitwiseAnd, lit(what)).not_eq(lit(0_u64))).reduce(Expr::or);
+            let is_in_doubt = |is_any: Expr| when(is_any.and(is_valid.clone()), lit(doubt.bit())).otherwise(lit(0_u64));
+            is_any.map(is_in_doubt).transpose()
         };
+        let where_in_doubt = |what: u64, doubt: Doubt| where_any([(IN_DOUBT, in_doubt & what), (NEAR, 0)], doubt);
         let of_row_alone = where_in_doubt(of_rows & ROW_IN_DOUBT, Doubt::DoubtfulRow)?;
-        let of_deciding = where_in_doubt(of_rows & !ROW_IN_DOUBT, Doubt::UnknownValue)?;
+        let of_near = self.lineage.of_near(table, &self.tables.nears);
+        let of_deciding = where_any([(IN_DOUBT, in_doubt & of_rows & !ROW_IN_DOUBT), (NEAR, of_near)], Doubt::UnknownValue)?;
         let people = |functions: &Functions, own: Option<Expr>| {
             let all = [&of_row_alone, &of_deciding].into_iter().flatten().cloned().chain(own);
             let doubts = all.reduce(|one, other| binary_expr(one, Operator::BitwiseOr, other)).unwrap_or_else(|| lit(0_u64));
@@ -105,6 +109,7 @@ impl Rewriter<'_> {
             let Some(column) = scan.projection.as_ref().map_or(Some(position), |projection| projection.get(position).copied()) else {
                 return plan_err!("a scan's projection does not fit");
             };
+            // What is known but for a little was sent, whatever it was.
             let own = in_doubt & column_in_doubt(column) & !of_rows;
             let column = ColumnRef { table, column };
             let set = match by_itself.get(&own) {

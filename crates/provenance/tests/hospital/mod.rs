@@ -44,6 +44,7 @@ pub fn table(name: &str, fields: Vec<Field>, keys: Vec<Vec<usize>>, columns: Vec
     stored.push(wholes(&vec![i64::MIN; rows]));
     stored.push(wholes(&vec![i64::MAX; rows]));
     stored.push(Arc::new((0..rows).map(|row| Some(if doubtful.contains(&row) { ROW_IN_DOUBT } else { 0 })).collect::<UInt64Array>()));
+    stored.push(Arc::new(UInt64Array::from(vec![0; rows])));
     let batch = RecordBatch::try_new(VersionedTable::stored_schema(&schema), stored).unwrap();
     VersionedTable {
         schema: "clinic".into(),
@@ -52,6 +53,7 @@ pub fn table(name: &str, fields: Vec<Field>, keys: Vec<Vec<usize>>, columns: Vec
         unique_keys: keys,
         has_subject: subjects.is_some(),
         hidden: Hidden::FromNobody,
+        near: Vec::new(),
         batches: vec![batch],
     }
 }

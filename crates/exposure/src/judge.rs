@@ -95,7 +95,8 @@ pub(crate) struct Judged {
 /// Reads one replay.
 pub(crate) fn judge(job: &Job, replayed: &Replayed, world: &World) -> Judged {
     let counted = replayed.rows.against(job.rows_logged);
-    let read = |replayed| Judge { job, replayed, counted, world, bound: OnceCell::new(), judged: Judged::default() };
+    let tables = world.databases[job.database].tables_of(&job.named);
+    let read = |replayed| Judge { job, replayed, counted, world, tables: tables.clone(), bound: OnceCell::new(), judged: Judged::default() };
     // A count says which rows were sent only where every row is certain but for what decided about it.
     let settled = if job.mode == Mode::Exact && read(replayed).is_proved() { settled(replayed, counted) } else { replayed.clone() };
     let mut judge = read(&settled);
@@ -204,6 +205,20 @@ fn brings(job: &Job, world: &World) -> Brings {
     }
 }
 
+/// Whether a row that is joined to none may pass where one that is joined does not: it is joined from one side, and something asks whether
+/// there is a value.
+fn asks_for_absence(job: &Job, world: &World) -> bool {
+    const ASKS: [&str; 12] = ["null", "coalesce", "ifnull", "isnull", "nvl", "nullif", "case", "if", "true", "false", "unknown", "distinct"];
+    let database = &world.databases[job.database];
+    let asks = |sql: &str| {
+        let all = tokens(sql, database.dialect);
+        let names = |words: &[&str]| all.iter().any(|token| words.iter().any(|word| token.is(word)));
+        let is_safe_equal = |three: &[Token<'_>]| three.iter().zip(['<', '=', '>']).all(|(token, symbol)| token.is_symbol(symbol));
+        names(&["left", "right", "full"]) && (names(&ASKS) || all.windows(3).any(is_safe_equal))
+    };
+    asks(&job.sql) || database.views_of(&job.named).any(|sql| sql.is_none_or(asks))
+}
+
 /// Whether a statement names one of these columns elsewhere than as a value that it sends as it stands.
 fn conditions_name(sql: &str, dialect: strandline_sql::Dialect, columns: &BTreeSet<&str>) -> bool {
     let Some(mut statement) = strandline_history::writes::parse(sql, dialect) else { return true };
@@ -289,6 +304,8 @@ struct Judge<'j> {
     replayed: &'j Replayed,
     counted: Counted,
     world: &'j World,
+    /// All tables that it reads: who is sent may hang on one that is about nobody.
+    tables: BTreeSet<usize>,
     bound: OnceCell<Option<Bound>>,
     judged: Judged,
 }
@@ -297,7 +314,7 @@ impl Judge<'_> {
     /// Whether it is known of every row of its tables whether it was there, and what decides about it.
     fn is_proved(&self) -> bool {
         let is_proved = |table: &usize| !self.is_open(*table) && !self.has_rows_in_doubt(*table);
-        !self.job.is_mixed && self.job.named.described.iter().all(is_proved)
+        !self.job.is_mixed && self.tables.iter().all(is_proved)
     }
 
     /// What leaves it in doubt which rows of a table were sent, and what of them: the row itself, or a column that decides.
@@ -322,7 +339,9 @@ impl Judge<'_> {
             let times = self.job.times(*table);
             self.world.databases[self.job.database].tables[*table].rows_in_doubt(&times, self.decides(*table)).any(|person| person == NOBODY)
         };
-        !self.in_doubt().is_empty() || self.job.named.described.iter().any(of_nobody) && self.bound().is_none()
+        let is_of_people = |table: &usize| self.job.named.described.contains(table);
+        // One who is asked for by key has none of the rows that are nobody's; those of other tables are joined to his.
+        !self.in_doubt().is_empty() || self.tables.iter().any(|table| (!is_of_people(table) || self.bound().is_none()) && of_nobody(table))
     }
 
     fn exact(&mut self) {
@@ -337,8 +356,8 @@ impl Judge<'_> {
             Counted::Differs => cap = lower(cap, (Certainty::Likely, Some(Missing::CountDiffers))),
             Counted::All | Counted::SureAlone | Counted::Between => {}
         }
-        let may_differ = job.named.described.iter().any(|table| self.may_differ(*table));
-        let is_open = job.named.described.iter().any(|table| self.is_open(*table));
+        let may_differ = self.tables.iter().any(|table| self.may_differ(*table));
+        let is_open = self.tables.iter().any(|table| self.is_open(*table));
         let leaves_nobody = self.count_leaves_nobody(may_differ);
         // Rows of others may have stood in the place of those that the replay finds.
         if may_differ || is_open && !leaves_nobody {
@@ -517,8 +536,8 @@ impl Judge<'_> {
             && !may_differ
             && !replayed.other_rows
             && replayed.revealed.iter().all(|r| r.doubt.is_none())
-            && !job.named.described.iter().any(|table| self.has_rows_in_doubt(*table))
-            && (!job.named.described.iter().any(|table| self.is_open(*table)) || sends_row_for_row(job, self.world))
+            && !self.tables.iter().any(|table| self.has_rows_in_doubt(*table))
+            && (!self.tables.iter().any(|table| self.is_open(*table)) || sends_row_for_row(job, self.world))
     }
 
     /// Values that were moved into what it reads: those that may have been among what was sent.
@@ -585,10 +604,10 @@ impl Judge<'_> {
     fn others(&mut self, displayed: &BTreeSet<u32>, missing: Missing) {
         let joins_unknown = || {
             (!self.job.named.without_views() || reads_several(&self.job.sql, self.world.databases[self.job.database].dialect))
-                && self.asks_of_unknown()
+                && (self.asks_of_unknown() || asks_for_absence(self.job, self.world))
                 && self.asks_of_doubt()
         };
-        if self.job.named.described.iter().any(|table| self.is_open(*table)) || joins_unknown() {
+        if self.tables.iter().any(|table| self.is_open(*table)) || joins_unknown() {
             self.all_there(displayed, missing);
         }
     }
@@ -679,11 +698,11 @@ impl Judge<'_> {
             let what = self.decides(*table);
             world.tables[*table].rows_in_doubt(&times, What { in_doubt: what.in_doubt & !ROW_IN_DOUBT, ..what }).next().is_some()
         };
-        if job.named.described.iter().any(decides) {
+        if self.tables.iter().any(decides) {
             return true;
         }
         let mut unknown = BTreeSet::new();
-        for table in &job.named.described {
+        for table in &self.tables {
             unknown.extend(job.times(*table).into_iter().flat_map(|time| world.tables[*table].unknown_columns(time)));
         }
         !unknown.is_empty() && (!job.named.without_views() || conditions_name(&job.sql, world.dialect, &unknown))

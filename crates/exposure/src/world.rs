@@ -291,9 +291,9 @@ pub(crate) struct Named {
     reads_unknown: bool,
     /// What the others may read.
     code_reads: BTreeSet<String>,
-    /// Described tables that are read as of another moment than the statement's.
+    /// Tables that are read as of another moment than the statement's.
     pub(crate) pinned: BTreeSet<(usize, i64)>,
-    /// Described tables that are read as of the statement's own moment.
+    /// Tables that are read as of the statement's own moment.
     direct: BTreeSet<usize>,
     /// Whether it reads a view that was filled nobody knows when.
     pub(crate) stale: bool,
@@ -382,6 +382,12 @@ impl DatabaseWorld {
         named.described.iter().copied().chain(named.other.iter().filter_map(|name| self.index.get(name).copied())).collect()
     }
 
+    /// The queries of the views that a statement reads, as far as they are known.
+    pub(crate) fn views_of<'n>(&'n self, named: &'n Named) -> impl Iterator<Item = Option<&'n str>> {
+        let state = |full: &str| self.made.states.get(full.strip_prefix(MADE)?.trim_start_matches('.').parse::<usize>().ok()?).map(|state| state.sql.as_str());
+        named.views.iter().map(move |full| self.views.get(full).map(String::as_str).or_else(|| state(full)))
+    }
+
     fn resolve(&self, parts: &[String], path: &[String]) -> Option<String> {
         // The rows that a write put into a table stand under the table's full name.
         if let [schema, full] = parts
@@ -468,9 +474,9 @@ impl DatabaseWorld {
 
     fn add_relation(&self, full: &str, named: &mut Named, depth: usize) {
         if let Some(&table) = self.index.get(full) {
+            named.direct.insert(table);
             if self.tables[table].described {
                 named.described.insert(table);
-                named.direct.insert(table);
             } else {
                 named.other.insert(full.to_owned());
             }

@@ -49,6 +49,11 @@ impl RowDoubt {
         self != Self::NONE
     }
 
+    /// Whether it may not be there.
+    pub(crate) fn may_be_absent(self) -> bool {
+        self.0 & Self::MAYBE.0 != 0
+    }
+
     /// Whether any of its values may be another.
     pub(crate) fn holds_values(self) -> bool {
         self.0 & Self::VALUES.0 != 0

@@ -133,7 +133,7 @@ impl<'h> Holders<'h> {
         if let Some(column) = entry.subject_key.as_deref().and_then(|c| table.column_index(c)) {
             for row in own_rows {
                 owned.first[row] = match versions.cell(row, column) {
-                    Value::Unknown => Some(SOMEBODY),
+                    value if value.is_unknown() => Some(SOMEBODY),
                     value => value.text().filter(|t| !t.is_empty()).map(|key| number(&key)),
                 };
             }
@@ -209,7 +209,7 @@ impl<'h> Holders<'h> {
             }
             let life = self.rolled[at].life(row);
             let stretches = match self.rolled[at].cell(row, column) {
-                Value::Unknown => vec![Stretch { from: life.from, to: life.to, holder: Some(SOMEBODY), doubt: RowDoubt::VALUES }],
+                value if value.is_unknown() => vec![Stretch { from: life.from, to: life.to, holder: Some(SOMEBODY), doubt: RowDoubt::VALUES }],
                 value => self.stretches(life, value.text().as_deref(), &links),
             };
             owned.first[row] = stretches.first().and_then(|s| s.holder);
@@ -222,12 +222,15 @@ impl<'h> Holders<'h> {
 
     fn links(&self, other: usize, to: usize) -> Links {
         let mut links = Links::default();
+        let is_key = self.stored.tables[other].unique_keys.iter().any(|key| *key == [to]);
         let (versions, owned) = (&self.rolled[other], &self.known[&other]);
         for row in 0..versions.row_count() {
             let life = versions.life(row);
             let stretches = owned.stretches(row, life);
             match versions.cell(row, to) {
-                Value::Unknown => links.open.push((life.from, life.to)),
+                // A key that only the server knows is none of those that other rows have.
+                value if value.is_unknown() && is_key => links.unheld.push((life.from, life.to)),
+                value if value.is_unknown() => links.open.push((life.from, life.to)),
                 value => {
                     if let Some(text) = value.text() {
                         links.by_text.entry(text).or_default().extend(stretches.into_iter().filter(|s| s.from < s.to));
@@ -260,7 +263,8 @@ impl<'h> Holders<'h> {
             let there = found.iter().filter(|s| s.from <= pair[0] && pair[1] <= s.to);
             let covers = |(from, to): &(i64, i64)| *from <= pair[0] && pair[1] <= *to;
             let is_there = there.clone().next().is_some();
-            let is_unheld = !is_there && links.unheld.iter().any(covers);
+            let is_held = there.clone().any(|s| !s.doubt.may_be_absent());
+            let is_unheld = !is_held && links.unheld.iter().any(covers);
             let is_shaken = is_there && links.shaken.iter().any(covers);
             let of_table = if is_shaken { RowDoubt::MAYBE } else { RowDoubt::NONE };
             let doubt = there.clone().fold(of_table, |doubt, s| doubt.and(s.doubt));

@@ -146,7 +146,7 @@ impl Rebuild<'_> {
         let mut holders = Holders::new(stored, self.described, &rolled);
         (0..rolled.len()).for_each(|at| holders.find(at, number, 0));
         let (owned, holders) = holders.finish(rolled.len());
-        let tables = rolled.into_iter().zip(owned).zip(self.described).map(|((versions, owned), described)| finish(versions, owned, described.is_some()));
+        let tables = rolled.into_iter().zip(owned).map(|(versions, owned)| finish(versions, owned));
         DatabaseHistory { tables: tables.collect(), holders, effects, carried }
     }
 }
@@ -158,9 +158,9 @@ fn subject_columns(table: &StoredTable, described: Option<&DescribedTable>) -> V
     columns.into_iter().collect()
 }
 
-fn finish(versions: Versions<'_>, owned: Owned, has_subject: bool) -> TableHistory {
+fn finish(versions: Versions<'_>, owned: Owned) -> TableHistory {
     let batches = owned.batches(&versions);
-    let (in_doubt, timed, subjects) = if has_subject { owned.people(&versions) } else { Default::default() };
+    let (in_doubt, timed, subjects) = owned.people(&versions);
     let (near_cells, unknown_cells) = (versions.near_cells(), Owned::unknown_cells(&versions));
     let mut doubts = versions.doubts;
     doubts.extend(owned.doubts);
@@ -1057,6 +1057,13 @@ mod tests {
         let lines = [(6, Some(0)), (7, Some(1)), (8, Some(2)), (9, Some(5)), (10, None)];
         let expected = vec![(6, None, true), (7, Some(11), true), (8, Some(12), true), (9, Some(SOMEBODY), true), (10, None, true)];
         assert_eq!(held(&lines, "DELETE FROM s.t WHERE k = 1", 0), [expected.clone(), expected]);
+    }
+
+    #[test]
+    fn a_row_whose_key_only_the_server_knows_is_behind_no_key_of_another_row() {
+        let lines = [(7, Some(1)), (8, Some(2)), (9, Some(5)), (10, None)];
+        let expected = vec![(7, Some(11), true), (8, Some(12), true), (9, Some(SOMEBODY), true), (10, None, true)];
+        assert_eq!(held(&lines, "INSERT INTO s.t (k, v) VALUES (nextval('s'), 13)", 0), [expected.clone(), expected]);
     }
 
     /// It moves the rows behind it, or does not.

@@ -280,6 +280,54 @@ fn words_of_sshd_were_taken_for_addresses() {
 }
 
 #[test]
+fn what_a_client_chose_was_taken_for_its_address() {
+    let in_ = |who: &str, from: &str, key: &str, port: u16| {
+        format!(
+            r#"authentication/logon/success src_ip={from} account={who} application=sshd message=MESSAGE labels={{"method":"publickey","public_key":"{key}"}} src_port={port} pid=7"#
+        )
+    };
+    let failed = |method: &str, who: &str| {
+        format!(
+            r#"authentication/logon/failure src_ip=5.6.7.8 account={who} application=sshd message=MESSAGE labels={{"method":"{method}","invalid_user":"true"}} src_port=999 pid=7"#
+        )
+    };
+    let certificate = "RSA-CERT ID alice from 6.6.6.6 port 1 (serial 1) CA RSA SHA256:abc";
+    let hostile = "RSA-CERT ID alice from 6.6.6.6 port 1 ssh2: RSA SHA256:x (serial 1) CA RSA SHA256:abc";
+    let nobody_can_say =
+        r#"authentication/logon/failure application=sshd message=MESSAGE labels={"method":"publickey","invalid_user":"true","ambiguous":"place"} pid=7"#;
+    let closed = r#"authentication/disconnect/unknown application=sshd message=MESSAGE labels={"invalid_user":"true","ambiguous":"place"} pid=7"#;
+    check_auth(&[
+        (&format!("sshd[7]: Accepted publickey for root from 10.0.0.5 port 5022 ssh2: {certificate}"), &in_("root", "10.0.0.5", certificate, 5022)),
+        // The id is the certificate's owner's choice; the account is one of the machine's.
+        (&format!("sshd[7]: Accepted publickey for root from 10.0.0.5 port 5022 ssh2: {hostile}"), &in_("root", "10.0.0.5", hostile, 5022)),
+        ("sshd[7]: Failed password for invalid user a from 1.2.3.4 port 22 from 5.6.7.8 port 999 ssh2", &failed("password", "a from 1.2.3.4 port 22")),
+        // No key stands behind a password's line: whatever is written like one is the name's.
+        (
+            "sshd[7]: Failed password for invalid user a from 1.2.3.4 port 22 ssh2: RSA SHA256:x from 5.6.7.8 port 999 ssh2",
+            &failed("password", "a from 1.2.3.4 port 22 ssh2: RSA SHA256:x"),
+        ),
+        (&format!("sshd[7]: Failed publickey for invalid user a from from 5.6.7.8 port 999 ssh2: {certificate}"), &failed("publickey", "a from")),
+        // Both ends are the client's: neither address is given.
+        (
+            "sshd[7]: Failed publickey for invalid user a from 1.2.3.4 port 22 ssh2: RSA-CERT ID x from 5.6.7.8 port 999 ssh2: RSA-CERT ID y (serial 0) CA RSA SHA256:x",
+            nobody_can_say,
+        ),
+        (
+            "sshd[7]: Disconnecting invalid user a 5.6.7.8 port 22: Change of username or service not allowed: (a,ssh-connection) -> (b 1.2.3.4 port 9: x,ssh-connection) [preauth]",
+            closed,
+        ),
+        (
+            "sshd[7]: Disconnecting authenticating user root 5.6.7.8 port 22: Too many authentication failures [preauth]",
+            "authentication/disconnect/unknown src_ip=5.6.7.8 account=root application=sshd message=MESSAGE src_port=22 pid=7",
+        ),
+        (
+            "sshd[7]: Unable to negotiate with 5.6.7.8 port 22: no matching cipher found. Their offer: aes from 1.2.3.4 port 9 [preauth]",
+            "base_event/other/unknown src_ip=5.6.7.8 application=sshd message=MESSAGE src_port=22 pid=7",
+        ),
+    ]);
+}
+
+#[test]
 fn the_second_line_of_a_long_sudo_command_was_a_failed_sign_in() {
     check_auth(&[
         (

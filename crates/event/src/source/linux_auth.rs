@@ -236,8 +236,9 @@ fn sshd<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind> {
     if let Some(rest) = message.strip_prefix("Accepted ") {
         let (method, rest) = rest.split_once(" for ")?;
         filling.label("method", Cow::Borrowed(method));
-        user_from(filling, rest);
-        if let Some((_, key)) = rest.rsplit_once(" ssh2: ") {
+        // Who was let in is an account of the machine: what is written like a place behind the first one is of the key.
+        let which = if has_key(method) { Which::First } else { Which::Last };
+        if let Some((_, key)) = user_from_ssh2(filling, rest, which).and_then(|behind| behind.split_once(": ")) {
             filling.label("public_key", Cow::Borrowed(key));
         }
         return Some(SIGNED_IN);
@@ -245,10 +246,11 @@ fn sshd<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind> {
     for failed in ["Failed ", "maximum authentication attempts exceeded", "Postponed "] {
         if let Some(rest) = message.strip_prefix(failed) {
             let (method, rest) = rest.split_once(" for ").or_else(|| rest.split_once("for "))?;
-            if !method.trim().is_empty() {
-                filling.label("method", Cow::Borrowed(method.trim()));
+            let method = method.trim();
+            if !method.is_empty() {
+                filling.label("method", Cow::Borrowed(method));
             }
-            user_from(filling, rest);
+            user_from_ssh2(filling, rest, if has_key(method) { Which::Only } else { Which::Last });
             return Some(if failed == "Postponed " { kind(Class::Authentication, Activity::Other, Status::Unknown) } else { SIGN_IN_FAILED });
         }
     }
@@ -267,7 +269,7 @@ fn sshd<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Kind> {
         }
     }
     if let Some(rest) = message.strip_prefix("User ").filter(|rest| rest.contains(" not allowed because ")) {
-        user_from(filling, rest.split(" not allowed because ").next().unwrap_or(rest));
+        user_from(filling, rest.rsplit_once(" not allowed because ").map_or(rest, |(named, _)| named));
         return Some(SIGN_IN_FAILED);
     }
     sshd_connection(filling, message)
@@ -286,8 +288,10 @@ fn sshd_connection<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Ki
         if rest.starts_with("invalid user ") {
             filling.label("invalid_user", Cow::Borrowed("true"));
         }
+        // `Disconnecting … : reason`, which may quote a second name that the client gave.
+        let which = if closed == "Disconnecting " { Which::Only } else { Which::Last };
         match signed_in.or(tried) {
-            Some(named) => user_and_address(filling, named),
+            Some(named) => user_and_address(filling, named, which),
             None => address(filling, rest),
         }
         return Some(if signed_in.is_some() && !message.contains("[preauth]") {
@@ -297,8 +301,13 @@ fn sshd_connection<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Ki
         });
     }
     if let Some(named) = message.strip_prefix("Timeout, client not responding from user ") {
-        user_and_address(filling, named);
+        user_and_address(filling, named, Which::Last);
         return Some(kind(Class::Authentication, Activity::Disconnect, Status::Unknown));
+    }
+    // What follows is the client's own offer.
+    if let Some(rest) = message.strip_prefix("Unable to negotiate with ") {
+        address(filling, rest);
+        return None;
     }
     if let Some((_, place)) = message.rsplit_once(" from ").or_else(|| message.rsplit_once(" with "))
         && (place.split([' ', ':']).next().is_some_and(|host| host.contains('.')) || place.contains(" port "))
@@ -308,26 +317,107 @@ fn sshd_connection<'a>(filling: &mut Filling<'a>, message: &'a str) -> Option<Ki
     None
 }
 
-/// `NAME ADDRESS port N`. The last ` port ` counts: a name may itself be written like an address.
-fn user_and_address<'a>(filling: &mut Filling<'a>, named: &'a str) {
-    match named.rfind(" port ").and_then(|end| named[..end].rsplit_once(' ')) {
-        Some((user, _)) => {
-            filling.put(&Column::Account, Cow::Borrowed(user));
-            address(filling, &named[user.len() + 1..]);
+/// Which of the places of a line is the client's, where several stand in it: a name, the id of a certificate and a reason are
+/// chosen by whoever signs in, and may be written like a place.
+#[derive(Clone, Copy)]
+enum Which {
+    /// Nothing before it was chosen by an outsider.
+    First,
+    /// Nothing behind it was.
+    Last,
+    /// Both may have been: of several none is known to be it.
+    Only,
+}
+
+/// Methods whose line goes on with the key, the certificate or the principal that was shown.
+fn has_key(method: &str) -> bool {
+    ["publickey", "hostbased", "gssapi"].iter().any(|known| method.starts_with(known))
+}
+
+/// `HOST port N`, what stands before it, and what behind.
+struct Place<'a> {
+    before: &'a str,
+    place: &'a str,
+    behind: &'a str,
+}
+
+/// The place of a line: `lead`, a host, ` port `, a number, and something behind that `fits`. `None` if none is there; `Some(None)` if
+/// nobody can say which it is, which is labelled.
+#[expect(clippy::option_option, reason = "no place, and no certain one, are two things")]
+fn place_of<'a>(filling: &mut Filling<'a>, text: &'a str, lead: &str, which: Which, fits: impl Fn(&str) -> bool) -> Option<Option<Place<'a>>> {
+    // From the right, so that of `a from from ADDRESS` the second is seen.
+    let mut places = text.rmatch_indices(lead).filter_map(|(at, _)| {
+        let place = &text[at + lead.len()..];
+        let host = place.find(' ')?;
+        let port = place[host..].strip_prefix(" port ")?;
+        let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+        let end = host + " port ".len() + digits;
+        let is_it = digits > 0 && (lead != " " || place[..host].contains(['.', ':']) || &place[..host] == "UNKNOWN") && fits(&place[end..]);
+        is_it.then(|| Place { before: &text[..at], place: &place[..end], behind: &place[end..] })
+    });
+    let last = places.next()?;
+    match which {
+        Which::Last => Some(Some(last)),
+        Which::First => Some(Some(places.last().unwrap_or(last))),
+        Which::Only if places.next().is_none() => Some(Some(last)),
+        Which::Only => {
+            filling.label("ambiguous", Cow::Borrowed("place"));
+            Some(None)
         }
+    }
+}
+
+fn without_preauth(text: &str) -> &str {
+    text.strip_suffix(" [preauth]").unwrap_or(text)
+}
+
+/// `NAME ADDRESS port N[: reason]`
+fn user_and_address<'a>(filling: &mut Filling<'a>, named: &'a str, which: Which) {
+    let found = place_of(filling, named, " ", which, |behind| match which {
+        Which::Only => without_preauth(behind).is_empty() || behind.starts_with(':'),
+        Which::First | Which::Last => true,
+    });
+    match found {
+        Some(Some(found)) => {
+            filling.put(&Column::Account, Cow::Borrowed(found.before));
+            address(filling, found.place);
+        }
+        Some(None) => {}
         None => address(filling, named),
+    }
+}
+
+/// Takes off `invalid user `, which becomes a label.
+fn valid_or_not<'a>(filling: &mut Filling<'a>, rest: &'a str) -> &'a str {
+    let Some(rest) = rest.strip_prefix("invalid user ").or_else(|| rest.strip_prefix("illegal user ")) else { return rest };
+    filling.label("invalid_user", Cow::Borrowed("true"));
+    rest
+}
+
+/// `[invalid user ]NAME from ADDRESS port N ssh2[: KEY]`; gives back what stands behind `ssh2`.
+fn user_from_ssh2<'a>(filling: &mut Filling<'a>, rest: &'a str, which: Which) -> Option<&'a str> {
+    let named = valid_or_not(filling, rest);
+    let found = place_of(filling, named, " from ", which, |behind| {
+        behind.strip_prefix(" ssh2").is_some_and(|behind| without_preauth(behind).is_empty() || behind.starts_with(": "))
+    });
+    match found {
+        Some(Some(found)) => {
+            filling.put(&Column::Account, Cow::Borrowed(found.before.trim()));
+            address(filling, found.place);
+            found.behind.strip_prefix(" ssh2")
+        }
+        Some(None) => None,
+        // An empty name, or a line of another age, which ends with the address.
+        None => {
+            user_from(filling, named);
+            None
+        }
     }
 }
 
 /// `[invalid user ]NAME from ADDRESS[ port N…]`. The last ` from ` counts: a name may itself be written like one.
 fn user_from<'a>(filling: &mut Filling<'a>, rest: &'a str) {
-    let rest = match rest.strip_prefix("invalid user ").or_else(|| rest.strip_prefix("illegal user ")) {
-        Some(rest) => {
-            filling.label("invalid_user", Cow::Borrowed("true"));
-            rest
-        }
-        None => rest,
-    };
+    let rest = valid_or_not(filling, rest);
     let (user, place) = match rest.rsplit_once(" from ") {
         Some((user, place)) => (user, Some(place)),
         None => match rest.strip_prefix("from ") {

@@ -23,7 +23,7 @@ fn log(lines: usize) -> Vec<u8> {
 
 fn read(program: Option<&Path>, input: &mut dyn Read, format: &str) -> (Result<Summary, ReaderError>, Collected) {
     let (artefact, source) = (ArtefactId("0123456789abcdef".to_owned()), source(format));
-    let context = Context { artefact: &artefact, path: "web/access.log", source: &source, assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: "web/access.log", source: &source, assumed_year: 2026, last_change: None, secret_key: None };
     let mut kept = Collected::default();
     let read = match program {
         Some(program) => Reader::start(program).expect("it starts").read_artefact(input, &context, &mut kept),

@@ -86,7 +86,7 @@ fn fields(bytes: &[u8]) -> Result<u64, Box<dyn Error>> {
 fn events(bytes: &[u8]) -> Result<u64, Box<dyn Error>> {
     let source: LogSource = toml::from_str("id = \"s\"\nsystem = \"s\"\npath = []\nformat = \"evtx\"")?;
     let artefact = ArtefactId("0123456789abcdef".to_owned());
-    let context = Context { artefact: &artefact, path: "log", source: &source, assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: "log", source: &source, assumed_year: 2026, last_change: None, secret_key: None };
     let mut count = Events(0);
     read_artefact(&mut &bytes[..], &context, &mut count)?;
     Ok(count.0)

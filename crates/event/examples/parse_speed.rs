@@ -182,7 +182,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             n += 1;
         }
         let artefact = ArtefactId("0123456789abcdef".to_owned());
-        let context = Context { artefact: &artefact, path: "log", source: &source, assumed_year: 2026, secret_key: None };
+        let context = Context { artefact: &artefact, path: "log", source: &source, assumed_year: 2026, last_change: None, secret_key: None };
         let mut count = Count::default();
         let start = Instant::now();
         read_artefact(&mut input.as_bytes(), &context, &mut count)?;

@@ -120,7 +120,7 @@ pub fn fuzz_wrapped(bytes: &[u8]) {
     let artefact = ArtefactId(String::new());
     for format in ["nginx", "web", "postgresql", "json", "mysql_general"] {
         let source = bare_source(format);
-        let context = Context { artefact: &artefact, path: "", source: &source, assumed_year: 2026, secret_key: None };
+        let context = Context { artefact: &artefact, path: "", source: &source, assumed_year: 2026, last_change: None, secret_key: None };
         for plan in crate::wrapper::Plan::candidates(bytes, &stamp::Zone::utc()) {
             let mut within = Within { size: bytes.len() as u64, last: 0 };
             let _ = crate::read_planned(&mut Records::new(&mut &*bytes), &context, &plan, &mut within);
@@ -173,7 +173,7 @@ fn run_evtx(bytes: &[u8]) {
     let artefact = ArtefactId(String::new());
     let read = evtx::read_records(&mut &*bytes, &artefact, &mut Within(bytes.len() as u64));
     assert!(read.is_ok(), "memory does not fail");
-    let context = Context { artefact: &artefact, path: "", source: &bare_source("evtx"), assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: "", source: &bare_source("evtx"), assumed_year: 2026, last_change: None, secret_key: None };
     let _ = read_artefact(&mut &*bytes, &context, &mut source::Nothing);
 }
 
@@ -213,7 +213,7 @@ fn run(source: &LogSource, bytes: &[u8]) {
 /// Reads `bytes` and checks that events stand behind one another, and that no record vanishes.
 fn run_counted(source: &LogSource, bytes: &[u8], expected: Count) {
     let artefact = ArtefactId(String::new());
-    let context = Context { artefact: &artefact, path: "", source, assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: "", source, assumed_year: 2026, last_change: None, secret_key: None };
     let plan = crate::wrapper::Plan::of(&context, &bytes[..bytes.len().min(64 << 10)]);
     let mut places = Places { end: 0, size: bytes.len() as u64, wrapped: !plan.is_plain() };
     let summary = read_artefact(&mut &*bytes, &context, &mut places);

@@ -31,7 +31,7 @@ use strandline_model::time::{Instant, Interval};
 
 pub use secret::SecretKey;
 pub use source::{bare_source, recognise};
-pub use stamp::assumed_year;
+pub use stamp::{assumed_year, last_change};
 
 pub use record::{Framing, MAX_RECORD_BYTES, Record, Records};
 
@@ -49,6 +49,8 @@ pub struct Context<'a> {
     pub source: &'a LogSource,
     /// The year to assume for stamps that carry none (syslog): that of the file's last change.
     pub assumed_year: i16,
+    /// When the file was last changed: no stamp without a year lies behind that.
+    pub last_change: Option<Instant>,
     /// Under which key secrets are digested; without one they leave nothing behind.
     pub secret_key: Option<&'a SecretKey>,
 }

@@ -43,6 +43,8 @@ pub struct Zone {
     /// A stamp far ahead of the newest, which waits for a second one.
     leap: Cell<Option<i64>>,
     year: Cell<i16>,
+    /// The last instant that a stamp without a year may mean.
+    latest: Option<i64>,
 }
 
 impl Zone {
@@ -58,7 +60,7 @@ impl Zone {
                     .ok_or_else(|| format!("there is no time zone {name:?}; clock takes an IANA name (Asia/Hong_Kong, Europe/Berlin) or an offset (+08:00)"))?,
             ),
         };
-        Ok(Self { zone, newest: Cell::new(None), leap: Cell::new(None), year: Cell::new(assumed_year) })
+        Ok(Self { zone, newest: Cell::new(None), leap: Cell::new(None), year: Cell::new(assumed_year), latest: None })
     }
 
     /// The zone of an artefact, as its source says.
@@ -66,13 +68,19 @@ impl Zone {
     /// # Errors
     /// If the estate names no zone that exists.
     pub fn of(context: &Context<'_>) -> Result<Self, EventError> {
-        Self::new(context.source.clock.as_deref(), context.assumed_year)
-            .map_err(|reason| EventError::Configuration { source_id: context.source.id.clone(), reason })
+        let zone = Self::new(context.source.clock.as_deref(), context.assumed_year)
+            .map_err(|reason| EventError::Configuration { source_id: context.source.id.clone(), reason })?;
+        Ok(zone.until(context.last_change))
+    }
+
+    /// The same for a file that was last changed then. A day of grace: its clock may run ahead, or in another zone.
+    fn until(self, last_change: Option<Instant>) -> Self {
+        Self { latest: last_change.map(|at| at.micros().saturating_add(DAY)), ..self }
     }
 
     /// UTC.
     pub fn utc() -> Self {
-        Self { zone: None, newest: Cell::new(None), leap: Cell::new(None), year: Cell::new(1970) }
+        Self { zone: None, newest: Cell::new(None), leap: Cell::new(None), year: Cell::new(1970), latest: None }
     }
 
     /// The instant of a civil time in this zone, and its offset. In a gap (spring) the offset before it holds; in a
@@ -92,11 +100,18 @@ impl Zone {
     }
 
     /// The year for a stamp that carries none: the current one, unless the stamp would then lie half a year back (the
-    /// year has turned) or most of a year ahead (a late record from before the turn).
+    /// year has turned) or most of a year ahead (a late record from before the turn). Never one behind the file's last
+    /// change, unless records with years stand behind it and show that its date is wrong.
     fn year_for(&self, month: u8, day: u8) -> i16 {
+        let at = |year: i16| days_from_civil(i64::from(year), month, day) * DAY;
+        let year = self.nearest_year(at);
+        let latest = self.latest.filter(|latest| self.newest.get().is_none_or(|newest| newest <= *latest));
+        if latest.is_some_and(|latest| at(year) > latest) { year.saturating_sub(1) } else { year }
+    }
+
+    fn nearest_year(&self, at: impl Fn(i16) -> i64) -> i16 {
         let year = self.year.get();
         let Some(newest) = self.newest.get() else { return year };
-        let at = |year: i16| days_from_civil(i64::from(year), month, day) * DAY;
         if at(year) < newest - 183 * DAY {
             year.saturating_add(1)
         } else if at(year) > newest + 300 * DAY {
@@ -193,6 +208,13 @@ pub fn parse_format(text: &str, format: &str, zone: &Zone) -> Option<Stamp> {
 fn fraction_precision(text: &str) -> i32 {
     let digits = text.rfind(['.', ',']).map_or(0, |at| text[at + 1..].bytes().take_while(u8::is_ascii_digit).count());
     precision_of(digits)
+}
+
+/// When a file was last changed, as far as it is dated: what builds, archives and broken clocks write (the epoch, the first day
+/// of a zip archive, a day to come) says nothing, and then it is `now`.
+pub fn last_change(dated: Option<Instant>, now: Instant) -> Instant {
+    const EARLIEST: i64 = 315_705_600 * SECOND; // 3 January 1980
+    dated.filter(|at| (EARLIEST..=now.micros().saturating_add(DAY)).contains(&at.micros())).unwrap_or(now)
 }
 
 /// The year of an artefact's first stamp, from its first bytes and the instant of its last change, for
@@ -811,6 +833,34 @@ mod tests {
         assert_eq!(assumed_year(head, changed("2027-01-03 00:00:00")), 2026);
         assert_eq!(assumed_year(head, changed("2026-12-29 00:00:00")), 2026);
         assert_eq!(assumed_year(b"", changed("2026-12-29 00:00:00")), 2026);
+    }
+
+    #[test]
+    fn a_stamp_without_a_year_lay_behind_the_files_last_change() {
+        let changed = |text: &str| parse(text, &Zone::utc()).map(|stamp| stamp.time);
+        let zone = zone("UTC").until(changed("2026-08-10 12:00:00"));
+        check(&zone, "Aug  9 20:42:57", "2026-08-09T20:42:57.000Z ±1000000 +0");
+        // A record half a year late, and one that no clock of this file can have written.
+        check(&zone, "Jan  3 00:00:00", "2026-01-03T00:00:00.000Z ±1000000 +0");
+        check(&zone, "Oct  1 00:00:00", "2025-10-01T00:00:00.000Z ±1000000 +0");
+        check(&zone, "Aug 11 01:00:00", "2026-08-11T01:00:00.000Z ±1000000 +0");
+        // Records with years show that the file's date is wrong.
+        for stamp in ["2026-11-23 20:42:57", "2026-11-23 20:42:58"] {
+            check(&zone, stamp, &format!("{}.000Z ±1000000 +0", stamp.replace(' ', "T")));
+        }
+        check(&zone, "Nov 23 20:42:59", "2026-11-23T20:42:59.000Z ±1000000 +0");
+    }
+
+    #[test]
+    fn a_date_that_says_nothing_is_today() {
+        let at = |text: &str| parse(text, &Zone::utc()).expect("a stamp").time;
+        let now = at("2026-12-01 00:00:00");
+        for (dated, expected) in
+            [("1970-01-01 00:00:01", "2026-12-01 00:00:00"), ("2031-01-01 00:00:00", "2026-12-01 00:00:00"), ("2025-03-04 00:00:00", "2025-03-04 00:00:00")]
+        {
+            assert_eq!(last_change(Some(at(dated)), now), at(expected));
+        }
+        assert_eq!(last_change(None, now), now);
     }
 
     #[test]

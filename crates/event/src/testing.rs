@@ -41,7 +41,7 @@ pub(crate) fn read(
     make: impl for<'c> FnOnce(&Context<'c>, &[u8]) -> Result<Box<dyn Format>, EventError>,
 ) -> (Collected, Summary) {
     let (artefact, source) = (ArtefactId("0123456789abcdef".into()), source(log_format));
-    let context = Context { artefact: &artefact, path: "db.log", source: &source, assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: "db.log", source: &source, assumed_year: 2026, last_change: None, secret_key: None };
     let mut format = make(&context, &input[..input.len().min(64 << 10)]).expect("the source is described rightly");
     let mut collected = Collected::default();
     let mut reader = input;

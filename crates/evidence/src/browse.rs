@@ -17,7 +17,7 @@ use crate::intake::{
     refuse, unique, unreadable,
 };
 use crate::tar::Tar;
-use crate::unpack::{Budget, Budgeted, Limits, decompress, peek};
+use crate::unpack::{Budget, Budgeted, Limits, decompress, header_seconds, last_change, peek, zip_seconds};
 
 /// A zip archive inside something packed is read from memory, if it is no larger.
 const NESTED_ZIP_BYTES: u64 = 64 << 20;
@@ -115,8 +115,8 @@ struct Item {
 }
 
 impl Item {
-    fn inner(&self, name: &str, modified: Option<Instant>) -> Self {
-        Self { path: format!("{}!/{name}", self.path), modified: modified.or(self.modified), depth: self.depth + 1 }
+    fn inner(&self, name: &str, own_seconds: Option<i64>) -> Self {
+        Self { path: format!("{}!/{name}", self.path), modified: last_change(own_seconds, self.modified), depth: self.depth + 1 }
     }
 }
 
@@ -192,6 +192,7 @@ impl Look<'_> {
     fn stream<'b>(&mut self, item: &Item, mut raw: Box<dyn Read + 'b>, file: Option<File>, budget: &Budget, done: &Cell<u64>) -> Result<(), BrowseError> {
         let head = peek(&mut raw);
         let container = identify_packing(&head.head).container();
+        let item = &Item { path: item.path.clone(), modified: last_change(header_seconds(container, &head.head), item.modified), depth: item.depth };
         let joined = head.rejoin(raw);
         let mut decoded: Box<dyn Read + '_> = match decompress(container, joined) {
             Ok(decoded) if container == Container::None => decoded,
@@ -240,8 +241,7 @@ impl Look<'_> {
             match counted {
                 Ok(Some(member)) => {
                     let name = unique(&mut names, printable(&member.name));
-                    let changed = member.modified_seconds.and_then(|s| s.checked_mul(1_000_000)).map(Instant);
-                    self.stream(&item.inner(&name, changed), Box::new(&mut archive), None, budget, done)?;
+                    self.stream(&item.inner(&name, member.modified_seconds), Box::new(&mut archive), None, budget, done)?;
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -280,8 +280,8 @@ impl Look<'_> {
         };
         let mut names = BTreeSet::new();
         for index in 0..archive.len() {
-            let raw_name = archive.by_index_raw(index).map(|member| member.name_raw().to_vec()).unwrap_or_default();
-            let inner = item.inner(&unique(&mut names, printable(&raw_name)), None);
+            let (raw_name, date) = archive.by_index_raw(index).map(|member| (member.name_raw().to_vec(), zip_seconds(&member))).unwrap_or_default();
+            let inner = item.inner(&unique(&mut names, printable(&raw_name)), date);
             if let Err(exceeded) = budget.member() {
                 let reason = cut_reason(&io::Error::new(io::ErrorKind::QuotaExceeded, exceeded), 0);
                 refuse(&mut self.refused, &item.path, &reason);

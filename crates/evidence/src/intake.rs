@@ -17,7 +17,7 @@ use crate::identify::{Content, Packing, identify_content, identify_packing};
 use crate::pattern;
 use crate::seal::SealStore;
 use crate::tar::Tar;
-use crate::unpack::{Budget, Budgeted, Counted, Hashed, Limits, decompress, hexadecimal, peek};
+use crate::unpack::{Budget, Budgeted, Counted, Hashed, Limits, decompress, header_seconds, hexadecimal, last_change, peek, zip_seconds};
 
 /// Anything that the receiver of artefacts may fail with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -528,6 +528,7 @@ pub(crate) const CONTENT_NAME: &str = "content";
 struct Unpacking<'u, 'r> {
     run: &'u mut Run<'r>,
     budget: &'u Budget,
+    /// When the item at hand was last changed.
     modified: Option<Instant>,
     kind: Option<ArtefactKind>,
 }
@@ -537,7 +538,21 @@ impl Unpacking<'_, '_> {
     fn identify<'b>(&mut self, item: Item, mut raw: Box<dyn Read + 'b>) -> Result<Vec<Artefact>, IntakeError> {
         let head = peek(&mut raw);
         let container = identify_packing(&head.head).container();
-        let joined = head.rejoin(raw);
+        let date = header_seconds(container, &head.head);
+        self.dated(date, |walk| walk.identify_inside(item, container, head.rejoin(raw)))
+    }
+
+    /// Does something to what carries a date of its own.
+    fn dated<T>(&mut self, own_seconds: Option<i64>, what: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.modified;
+        self.modified = last_change(own_seconds, outer);
+        let done = what(self);
+        self.modified = outer;
+        done
+    }
+
+    /// The artefacts of one item whose compression, if it has one, is known.
+    fn identify_inside<'b>(&mut self, item: Item, container: Container, joined: Box<dyn Read + 'b>) -> Result<Vec<Artefact>, IntakeError> {
         let decoded = match decompress(container, joined) {
             Ok(decoded) => decoded,
             Err(error) => Box::new(io::empty().chain(failing(error))),
@@ -575,10 +590,8 @@ impl Unpacking<'_, '_> {
             match archive.next_member().and_then(|member| self.count(member)) {
                 Ok(Some(member)) => {
                     let name = unique(&mut names, printable(&member.name));
-                    let outer = self.modified;
-                    self.modified = member.modified_seconds.and_then(|s| s.checked_mul(1_000_000)).map(Instant).or(outer);
-                    members.extend(self.identify(item.inner(&name), Box::new(&mut archive))?);
-                    self.modified = outer;
+                    let inner = item.inner(&name);
+                    members.extend(self.dated(member.modified_seconds, |walk| walk.identify(inner, Box::new(&mut archive)))?);
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -649,8 +662,9 @@ impl Unpacking<'_, '_> {
         }
         match archive.by_index(index) {
             Ok(member) if member.is_file() && is_unpacked_here(member.compression()) => {
+                let date = zip_seconds(&member);
                 let bytes: Box<dyn Read + '_> = Box::new(Budgeted::new(member, self.budget));
-                members.extend(self.identify(item.inner(&name), bytes)?);
+                members.extend(self.dated(date, |walk| walk.identify(item.inner(&name), bytes))?);
             }
             Ok(member) if !member.is_file() => {}
             _ => refuse(&mut self.run.result.refused, &item.inner(&name).path, NOT_UNPACKED),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 use strandline_model::evidence::Container;
+use strandline_model::time::Instant;
 
 /// What one file of the evidence may unpack to. The defaults suit logs, which shrink to a tenth or a fiftieth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +131,41 @@ pub(crate) fn decompress<'r>(container: Container, input: Box<dyn Read + 'r>) ->
         Container::Zstd => Box::new(zstd::stream::read::Decoder::new(input)?),
         Container::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(BufReader::with_capacity(1 << 16, input), true, XZ_MEMORY_KIB)),
         Container::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(BufReader::with_capacity(1 << 16, input))),
+    })
+}
+
+/// When something was last changed, by the word of the archive or the header that it came in and by that of what it lies in. A
+/// copy is dated later than what was copied, so the earlier counts; a date that says nothing (the epoch, the first day of a zip
+/// archive) does not.
+pub(crate) fn last_change(own_seconds: Option<i64>, outer: Option<Instant>) -> Option<Instant> {
+    const EARLIEST: i64 = 315_705_600; // 3 January 1980
+    let own = own_seconds.filter(|at| *at >= EARLIEST).and_then(|at| at.checked_mul(1_000_000)).map(Instant);
+    match (own, outer) {
+        (None, outer) => outer,
+        (Some(own), Some(outer)) if outer.micros() >= EARLIEST * 1_000_000 => Some(own.min(outer)),
+        (own, _) => own,
+    }
+}
+
+/// The date in the header of a compressed stream: that of the file that was compressed. Only gzip has one, and 0 is none.
+pub(crate) fn header_seconds(container: Container, head: &[u8]) -> Option<i64> {
+    let date = head.get(4..8).filter(|_| container == Container::Gzip)?;
+    Some(i64::from(u32::from_le_bytes(date.try_into().ok()?)))
+}
+
+/// The date of a zip archive's member: to the second and in UTC where it has that, else as its own clock showed it, whose zone
+/// nobody knows; half a day more or less decides no year.
+pub(crate) fn zip_seconds<R: Read>(member: &zip::read::ZipFile<'_, R>) -> Option<i64> {
+    let exact = member.extra_data_fields().find_map(|field| match field {
+        zip::ExtraField::ExtendedTimestamp(times) => times.mod_time(),
+        _ => None,
+    });
+    exact.map(i64::from).or_else(|| {
+        let at = member.last_modified()?;
+        let part = |number: u8| i8::try_from(number).ok();
+        let (year, hour, minute) = (i16::try_from(at.year()).ok()?, part(at.hour())?, part(at.minute())?);
+        let civil = jiff::civil::DateTime::new(year, part(at.month())?, part(at.day())?, hour, minute, 0, 0).ok()?;
+        Some(jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?.as_second())
     })
 }
 

@@ -9,8 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use folder::{Bench, FolderStore, estate, gzip, tar, zip, zstd};
-use strandline_evidence::{Intake, IntakeError, Limits, SealStore, SealWriter, TRUNCATED, Vault};
+use strandline_evidence::{Found, Intake, IntakeError, Limits, SealStore, SealWriter, TRUNCATED, Vault, browse};
 use strandline_model::evidence::{Artefact, ArtefactKind, EventRef};
+use strandline_model::time::Instant;
 
 const LINE: &[u8] = b"10.0.0.1 - - [01/Jan/2026:00:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n";
 
@@ -107,6 +108,49 @@ fn archives_in_archives_open_and_read_back() {
     assert_eq!(read(&bench, &intake, "g!/x.log"), LINE);
     let (bench, intake) = check("g", &gzip(&gzip(LINE)), &[("g", ArtefactKind::Archive), ("g!/content", ArtefactKind::Log)]);
     assert_eq!(read(&bench, &intake, "g!/content"), LINE);
+}
+
+#[test]
+fn a_copys_date_hid_that_of_what_was_copied() {
+    use std::io::Write;
+    use std::time::{Duration, UNIX_EPOCH};
+    let dated = |seconds: u32, bytes: &[u8]| {
+        let mut encoder = flate2::GzBuilder::new().mtime(seconds).write(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zipped = |date: zip::DateTime, bytes: &[u8]| {
+        let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        writer.start_file("a.log", zip::write::SimpleFileOptions::default().last_modified_time(date)).unwrap();
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap().into_inner()
+    };
+    const MARCH: i64 = 1_741_046_400; // 4 March 2025
+    let march = zip::DateTime::from_date_and_time(2025, 3, 4, 0, 0, 0).unwrap();
+    let copied = UNIX_EPOCH + Duration::from_secs(1_795_466_577);
+    let check = |name: &str, bytes: Vec<u8>, dated: std::time::SystemTime, path: &str, expected: i64| {
+        let bench = Bench::new();
+        let file = bench.write(name, &bytes);
+        std::fs::File::options().append(true).open(&file).unwrap().set_modified(dated).unwrap();
+        assert_eq!(find(&bench.take(), path).modified_at, Some(Instant(expected * 1_000_000)), "{name}");
+        let mut seen = None;
+        let mut visit = |found: Found<'_>| -> Result<(), strandline_evidence::BoxError> {
+            seen = found.modified.filter(|_| found.path.ends_with(path));
+            Ok(())
+        };
+        browse(&[bench.evidence.path().to_owned()], Limits::default(), &mut visit).unwrap();
+        assert_eq!(seen, Some(Instant(expected * 1_000_000)), "{name}");
+    };
+    check("auth.log.1.gz", dated(MARCH as u32, LINE), copied, "auth.log.1.gz", MARCH);
+    check("logs.zip", zipped(march, LINE), copied, "logs.zip!/a.log", MARCH);
+    check("logs.zip", zipped(march, &dated(MARCH as u32 - 9, LINE)), copied, "logs.zip!/a.log", MARCH - 9);
+    // What says nothing does not count: no date in the header, the first day of a zip archive, the epoch.
+    check("auth.log.1.gz", dated(0, LINE), copied, "auth.log.1.gz", 1_795_466_577);
+    check("logs.zip", zipped(zip::DateTime::default(), LINE), copied, "logs.zip!/a.log", 1_795_466_577);
+    check("logs.tar", tar(&[("a.log", LINE)]), copied, "logs.tar!/a.log", 1_795_466_577);
+    check("auth.log.1.gz", dated(MARCH as u32, LINE), UNIX_EPOCH + Duration::from_secs(1), "auth.log.1.gz", MARCH);
+    // Compressed long after the file was last written to.
+    check("auth.log.1.gz", dated(1_795_466_577, LINE), UNIX_EPOCH + Duration::from_secs(MARCH as u64), "auth.log.1.gz", MARCH);
 }
 
 #[test]

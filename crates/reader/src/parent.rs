@@ -130,6 +130,7 @@ impl Conversation<'_> {
             path: context.path.to_owned(),
             source: context.source.clone(),
             assumed_year: context.assumed_year,
+            last_change: context.last_change,
             secret_key: context.secret_key.cloned(),
         };
         self.give(frame::JOB, &serde_json::to_vec(&job).expect("a job is text and numbers"));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use strandline_event::{Context, EventError, SecretKey, Sink, SinkError, read_artefact};
 use strandline_model::estate::LogSource;
 use strandline_model::evidence::{ArtefactId, Warning};
+use strandline_model::time::Instant;
 
 use crate::confine::confine;
 use crate::frame;
@@ -20,6 +21,7 @@ pub(crate) struct Job {
     pub(crate) path: String,
     pub(crate) source: LogSource,
     pub(crate) assumed_year: i16,
+    pub(crate) last_change: Option<Instant>,
     pub(crate) secret_key: Option<SecretKey>,
 }
 
@@ -44,8 +46,14 @@ pub fn serve() -> ExitCode {
 fn read(input: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<()> {
     let Some((frame::JOB, job)) = frame::read(input)? else { return Err(io::ErrorKind::InvalidData.into()) };
     let job: Job = serde_json::from_slice(&job)?;
-    let context =
-        Context { artefact: &job.artefact, path: &job.path, source: &job.source, assumed_year: job.assumed_year, secret_key: job.secret_key.as_ref() };
+    let context = Context {
+        artefact: &job.artefact,
+        path: &job.path,
+        source: &job.source,
+        assumed_year: job.assumed_year,
+        last_change: job.last_change,
+        secret_key: job.secret_key.as_ref(),
+    };
     let mut bytes = Bytes { input, chunk: Vec::new(), at: 0, ended: false };
     match read_artefact(&mut bytes, &context, &mut Answers(out)) {
         Ok(summary) => frame::write(out, frame::SUMMARY, &serde_json::to_vec(&summary)?),

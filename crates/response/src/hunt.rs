@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use strandline_detection::sigma::{CorrelationReport, HitLog, LoadReport, Rule, RuleNumber, RuleSet, Scratch, Seen};
-use strandline_event::{Context, EventError, Sink, SinkError, assumed_year, bare_source, read_artefact, recognise};
+use strandline_event::{Context, EventError, Sink, SinkError, assumed_year, bare_source, last_change, read_artefact, recognise};
 use strandline_evidence::{Content, Found, Limits, browse};
 use strandline_model::detection::Level;
 use strandline_model::evidence::{ArtefactId, Warning};
@@ -272,8 +272,10 @@ impl Files<'_> {
     fn lines(&mut self, found: Found<'_>, format: &str, origin: &Arc<Origin>, feeder: &mut Feeder<'_, '_>) -> Result<(), BoxError> {
         let mut source = bare_source(format);
         source.id = format.to_owned();
-        let year = assumed_year(found.head, found.modified.unwrap_or(self.request.now));
-        let context = Context { artefact: &origin.artefact, path: &origin.path, source: &source, assumed_year: year, secret_key: None };
+        let changed = last_change(found.modified, self.request.now);
+        let year = assumed_year(found.head, changed);
+        let context =
+            Context { artefact: &origin.artefact, path: &origin.path, source: &source, assumed_year: year, last_change: Some(changed), secret_key: None };
         let formats = Arc::new(BTreeMap::from([(format.to_owned(), format.to_owned())]));
         let progress = found.progress;
         let input: &mut dyn Read = found.input;

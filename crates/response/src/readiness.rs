@@ -319,7 +319,7 @@ fn look_inside(artefact: &Artefact, vault: &Vault<'_>, format: &str, sketch: &mu
     if format == "json" {
         source.fields = strandline_estate::draft::fields_of(&sketch.json_keys).into_iter().collect();
     }
-    let context = Context { artefact: &artefact.id, path: &artefact.path, source: &source, assumed_year: 1970, secret_key: None };
+    let context = Context { artefact: &artefact.id, path: &artefact.path, source: &source, assumed_year: 1970, last_change: None, secret_key: None };
     let mut input = vault.open(&artefact.id)?;
     let mut peek = Peek { sketch, batches: 0 };
     // A format that needs more than its name stays undescribed; the draft says so.

@@ -25,6 +25,6 @@ impl Sink for Look<'_> {
 /// Reads one log to its end and shows each event. `name` stands for the artefact's hash.
 pub fn read(source: &LogSource, name: &str, input: &mut dyn Read, look: &mut dyn FnMut(&Event<'_>)) -> Result<Summary, EventError> {
     let artefact = ArtefactId(name.to_owned());
-    let context = Context { artefact: &artefact, path: name, source, assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: name, source, assumed_year: 2026, last_change: None, secret_key: None };
     read_artefact(input, &context, &mut Look(look))
 }

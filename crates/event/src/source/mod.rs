@@ -172,7 +172,7 @@ const MESSAGE_WEIGHT: f32 = 0.6;
 /// The share of records that a format reads, in or out of their wrappers: those understood, and less for a message alone.
 fn share_read(name: &str, head: &[u8], plans: &[Plan]) -> f32 {
     let source = bare_source(name);
-    let context = Context { artefact: &ArtefactId(String::new()), path: "", source: &source, assumed_year: 1970, secret_key: None };
+    let context = Context { artefact: &ArtefactId(String::new()), path: "", source: &source, assumed_year: 1970, last_change: None, secret_key: None };
     let mut plans = plans.to_vec();
     Plan::add_stamped(name, &mut plans);
     let shares = plans.iter().filter_map(|plan| {

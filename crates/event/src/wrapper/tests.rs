@@ -17,7 +17,7 @@ fn read(format: &str, input: &str) -> (Collected, String) {
 
 fn read_as(source: &LogSource, input: &str) -> (Collected, String) {
     let artefact = ArtefactId("0123456789abcdef".into());
-    let context = Context { artefact: &artefact, path: "a.log", source, assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: "a.log", source, assumed_year: 2026, last_change: None, secret_key: None };
     let mut collected = Collected::default();
     let summary = read_artefact(&mut input.as_bytes(), &context, &mut collected).expect("the source is described rightly");
     (collected, summary.format)
@@ -241,7 +241,7 @@ fn utf_16_is_read_as_what_it_holds() {
     let artefact = ArtefactId("0123456789abcdef".into());
     for (bytes, mark) in [(little, 2), (big, 0)] {
         let source = bare_source("nginx");
-        let context = Context { artefact: &artefact, path: "a.log", source: &source, assumed_year: 2026, secret_key: None };
+        let context = Context { artefact: &artefact, path: "a.log", source: &source, assumed_year: 2026, last_change: None, secret_key: None };
         let mut collected = Collected::default();
         let summary = read_artefact(&mut bytes.as_slice(), &context, &mut collected).expect("the source is described rightly");
         assert_eq!(summary.format, "nginx in UTF-16");

@@ -17,7 +17,7 @@ pub fn source(toml: &str) -> LogSource {
 
 pub fn read(source: &LogSource, input: &[u8]) -> Result<(Summary, Collected), EventError> {
     let artefact = ArtefactId("00".into());
-    let context = Context { artefact: &artefact, path: "log", source, assumed_year: 2026, secret_key: None };
+    let context = Context { artefact: &artefact, path: "log", source, assumed_year: 2026, last_change: None, secret_key: None };
     let mut kept = Collected::default();
     let mut reader = input;
     let summary = read_artefact(&mut reader, &context, &mut kept)?;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use strandline_case::{Inputs, TablePart, TableWriter};
-use strandline_event::{Context, EventError, SecretKey, Sink, SinkError, Summary, assumed_year, read_artefact};
+use strandline_event::{Context, EventError, SecretKey, Sink, SinkError, Summary, assumed_year, last_change, read_artefact};
 use strandline_evidence::{TRUNCATED, Vault};
 use strandline_model::estate::LogSource;
 use strandline_model::event;
@@ -101,10 +101,11 @@ fn read_one(response: &mut Response<'_>, artefacts: &[Artefact], at: usize, sour
     let mut head = Vec::new();
     // What is cut or damaged is told by the reading proper.
     let _ = vault.open(&artefact.id)?.take(HEAD_BYTES).read_to_end(&mut head);
-    let year = assumed_year(&head, artefact.modified_at.unwrap_or(artefact.taken_at));
+    let changed = last_change(artefact.modified_at, artefact.taken_at);
+    let year = assumed_year(&head, changed);
     // A case that was copied without its salt is read without: secrets then leave nothing behind.
     let key = response.case.salted_digest(b"secrets in evidence").ok().map(SecretKey::new);
-    let context = Context { artefact: &artefact.id, path: &artefact.path, source, assumed_year: year, secret_key: key.as_ref() };
+    let context = Context { artefact: &artefact.id, path: &artefact.path, source, assumed_year: year, last_change: Some(changed), secret_key: key.as_ref() };
     let mut tries = 0;
     let (mut tables, read) = loop {
         let mut input = vault.open(&artefact.id)?;

@@ -73,6 +73,8 @@ pub enum Column {
     RequestId,
     /// A request id that the client or a proxy set: the request id if the server gave none, else a label.
     ForeignRequestId(String),
+    /// The trace that a request is in, as W3C Trace Context writes it: the request id where there is none, else a label.
+    Traceparent,
     /// `method`
     Method,
     /// `url`: path and query.
@@ -148,6 +150,7 @@ impl Column {
             "account" => Self::Account,
             "session" => Self::Session,
             "request_id" => Self::RequestId,
+            "traceparent" => Self::Traceparent,
             "method" => Self::Method,
             "url" => Self::Url,
             "path" => Self::Path,
@@ -300,6 +303,8 @@ pub struct Filling<'a> {
     query: Option<Cow<'a, str>>,
     peer: Option<Cow<'a, str>>,
     foreign_request: Option<(String, Cow<'a, str>)>,
+    /// Whom the token of a masked header is of.
+    subject: Option<String>,
     labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
@@ -318,6 +323,7 @@ impl<'a> Filling<'a> {
             query: None,
             peer: None,
             foreign_request: None,
+            subject: None,
             labels: Vec::new(),
         }
     }
@@ -348,6 +354,14 @@ impl<'a> Filling<'a> {
     /// Whether the record itself says when.
     pub fn is_own_stamped(&self) -> bool {
         self.stamp.is_some()
+    }
+
+    /// Says that the record was stamped when its request came in: the answer came at any time within the duration.
+    pub fn answered_within_its_duration(&mut self) {
+        let micros = self.event.duration_micros.and_then(|micros| i32::try_from(micros).ok());
+        if let (Some(stamp), Some(micros)) = (&mut self.stamp, micros) {
+            stamp.precision_micros = stamp.precision_micros.max(micros);
+        }
     }
 
     /// The message so far.
@@ -407,6 +421,11 @@ impl<'a> Filling<'a> {
             Column::Activity => self.activity = self.activity.or_else(|| value.parse().ok()),
             Column::Status => self.status = self.status.or_else(|| status_word(&value)),
             Column::ForeignRequestId(name) => self.foreign_request = self.foreign_request.take().or_else(|| Some((name.clone(), value))),
+            Column::Traceparent => {
+                // Another value of such a name (a stack trace) is nobody's id.
+                let id = crate::sql_comment::trace_id(&value).map(|trace| ("trace_id".to_owned(), Cow::Owned(trace.to_owned())));
+                self.foreign_request = self.foreign_request.take().or(id);
+            }
             Column::Label(name) => self.label(name.clone(), value),
             Column::Secret(name) => {
                 self.event.masked = true;
@@ -477,6 +496,7 @@ impl<'a> Filling<'a> {
     /// A header, a cookie or a field that was masked: what in it may tell a session.
     fn secret(&mut self, name: &str, value: &str) {
         secret::of_header(name, value).iter().for_each(|secret| self.event.secrets.add(secret));
+        self.subject = self.subject.take().or_else(|| secret::subject_of(name, value));
     }
 
     /// Settles what depends on whether a better value came, in whatever order they stood.
@@ -486,6 +506,14 @@ impl<'a> Filling<'a> {
                 None => self.event.src_ip = Some(peer),
                 Some(known) if *known != peer => self.label("peer_ip", peer),
                 Some(_) => {}
+            }
+        }
+        if let Some(subject) = self.subject.take() {
+            // Anybody can write a token; who was served with one has shown it.
+            if self.event.account.is_none() && status_of(self.event.status_code) == Status::Success {
+                self.event.account = Some(Cow::Owned(subject));
+            } else if self.event.account.as_deref() != Some(subject.as_str()) {
+                self.label("token_subject", Cow::Owned(subject));
             }
         }
         if let Some((name, id)) = self.foreign_request.take() {

@@ -274,6 +274,9 @@ impl<'a> Output<'a> {
             None => event.secrets.digested(None),
         };
         one_address(&mut event);
+        if let Some(id) = context.source.fields.get("request_id").and_then(|key| named_by_the_estate(&event, key)) {
+            event.request_id = Some(id.into());
+        }
         match understanding(&event) {
             Understanding::Fields => self.summary.records_understood += 1,
             Understanding::Message => self.summary.records_told += 1,
@@ -398,6 +401,15 @@ fn understanding(event: &Event<'_>) -> Understanding {
     } else {
         Understanding::TimeAlone
     }
+}
+
+/// The request of a database's record, where the estate says which key of the comments in its statements names it.
+fn named_by_the_estate(event: &Event<'_>, key: &str) -> Option<String> {
+    event.record_kind?;
+    let labels = event.labels.as_deref().filter(|labels| labels.contains(key))?;
+    let labels: serde_json::Map<String, serde_json::Value> = serde_json::from_str(labels).ok()?;
+    let id = labels.get(key)?.as_str()?;
+    (id != strandline_model::event::MASK).then(|| id.to_owned())
 }
 
 /// One address is written in one way, whatever the log's own is; a port behind it goes where ports stand.

@@ -72,9 +72,31 @@ pub(crate) fn of_header(name: &str, value: &str) -> Vec<String> {
 const MOST_PARTS: usize = 64;
 
 fn session_claim(token: &str) -> Option<String> {
-    let payload = token.strip_prefix("eyJ")?.split('.').nth(1)?;
-    let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let claims = part(token, 1)?;
     SESSION_CLAIMS.iter().find_map(|name| claims.get(*name)?.as_str().map(str::to_owned))
+}
+
+/// Whom a token of a header or a cookie is of (`sub`, RFC 7519). Its signature cannot be checked here; one without any is nobody's.
+pub(crate) fn subject_of(name: &str, value: &str) -> Option<String> {
+    of_header(name, value).iter().find_map(|token| {
+        let is_signed = part(token, 0)?.get("alg")?.as_str().is_some_and(|alg| !alg.eq_ignore_ascii_case("none"));
+        let signature = token.split('.').nth(2).is_some_and(|signature| !signature.is_empty());
+        let subject = match part(token, 1)?.get("sub")? {
+            serde_json::Value::String(subject) => subject.clone(),
+            serde_json::Value::Number(subject) => subject.to_string(),
+            _ => return None,
+        };
+        (is_signed && signature && !subject.is_empty() && subject.len() <= LONGEST_SUBJECT).then_some(subject)
+    })
+}
+
+/// `sub` is at most this long in OpenID Connect.
+const LONGEST_SUBJECT: usize = 255;
+
+/// Header (0) or claims (1) of a JSON Web Token.
+fn part(token: &str, at: usize) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let text = token.starts_with("eyJ").then(|| token.split('.').nth(at))??;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -100,6 +122,20 @@ mod tests {
         let payload = URL_SAFE_NO_PAD.encode(r#"{"sub":"7","session":"Ab12Cd34Ef56Gh78"}"#);
         let token = format!("eyJhbGciOiJIUzI1NiJ9.{payload}.c2lnbmF0dXJlMTIz");
         check(&format!("Bearer {token}"), &["Ab12Cd34Ef56Gh78", &token]);
+    }
+
+    #[test]
+    fn a_token_tells_whom_it_is_of_if_it_is_signed() {
+        let check = |header: &str, claims: &str, signature: &str, expected: Option<&str>| {
+            let token = format!("{}.{}.{signature}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+            assert_eq!(subject_of("authorization", &format!("Bearer {token}")).as_deref(), expected);
+            assert_eq!(subject_of("referer", &format!("Bearer {token}")), None);
+        };
+        check(r#"{"alg":"RS256"}"#, r#"{"sub":"amy","jti":"Ab12Cd34Ef56Gh78"}"#, "c2lnbmF0dXJlMTIz", Some("amy"));
+        check(r#"{"alg":"HS256"}"#, r#"{"sub":42}"#, "c2lnbmF0dXJlMTIz", Some("42"));
+        check(r#"{"alg":"none"}"#, r#"{"sub":"amy"}"#, "c2lnbmF0dXJlMTIz", None);
+        check(r#"{"alg":"HS256"}"#, r#"{"sub":"amy"}"#, "", None);
+        check(r#"{"alg":"HS256"}"#, r#"{"sub":["amy"]}"#, "c2lnbmF0dXJlMTIz", None);
     }
 
     #[test]

@@ -58,6 +58,11 @@ pub fn read(sql: &str, tokens: &[Token]) -> Comments {
 }
 
 impl Comments {
+    /// The request's own id, else that of the trace that it is in.
+    pub fn request(&self) -> Option<&str> {
+        self.request_id.as_deref().or_else(|| self.fields.get("trace_id").map(String::as_str))
+    }
+
     fn take(&mut self, pairs: Vec<(String, String)>) {
         for (key, value) in pairs {
             if is_request_id(&key) {
@@ -65,7 +70,7 @@ impl Comments {
                 continue;
             }
             if key.eq_ignore_ascii_case("traceparent")
-                && let Some(trace) = value.split('-').nth(1).filter(|t| t.len() == 32)
+                && let Some(trace) = trace_id(&value)
             {
                 self.fields.entry("trace_id".to_owned()).or_insert_with(|| trace.to_owned());
             }
@@ -73,6 +78,22 @@ impl Comments {
             self.fields.entry(key).or_insert(clean);
         }
     }
+}
+
+/// The trace's id in a `traceparent` of any version (W3C Trace Context, `00-TRACE-SPAN-FLAGS`), or as Google Cloud names it
+/// (`projects/…/traces/TRACE`). One of nothing but zeros is none.
+pub(crate) fn trace_id(written: &str) -> Option<&str> {
+    let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let trace = match written.trim().strip_prefix("projects/") {
+        Some(named) => named.rsplit_once("/traces/")?.1,
+        None => {
+            let mut parts = written.trim().split('-');
+            let (version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);
+            (is_hex(version, 2) && is_hex(span, 16)).then_some(trace)?
+        }
+    };
+    let is_one = is_hex(trace, 32) && trace.bytes().any(|b| b != b'0');
+    is_one.then_some(trace)
 }
 
 fn is_request_id(key: &str) -> bool {
@@ -156,6 +177,10 @@ mod tests {
         check("/*controller:users,action:show*/ SELECT 1", "SELECT 1", None, &[("action", "show"), ("controller", "users")]);
         check("SELECT 1 -- request_id=abc", "SELECT 1", Some("abc"), &[]);
         check("SELECT 1 /* a='b\\'c' */;", "SELECT 1", None, &[("a", "b'c")]);
+        // A trace of zeros is none, and a part of something else is no trace.
+        for traceparent in ["00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c"] {
+            check(&format!("SELECT 1 /*traceparent='{traceparent}'*/"), "SELECT 1", None, &[("traceparent", traceparent)]);
+        }
         check(
             "SELECT 1 /*route='%2Fstaff',traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'*/",
             "SELECT 1",

@@ -287,7 +287,26 @@ fn own_lines(
 }
 
 /// Times and strengths of the actor's lines, by request id.
-type ById = HashMap<Arc<str>, Vec<(i64, Strength)>>;
+type ById = HashMap<Arc<str>, Vec<(i64, Strength, Face)>>;
+
+/// Whom a line shows in its log: source, address, session.
+type Face = (Arc<str>, Option<Arc<str>>, Option<Arc<str>>);
+
+fn face(line: &Line) -> Face {
+    (line.source.clone(), line.address.clone(), line.session.clone())
+}
+
+/// Whether both are told, and not the same.
+fn differ(a: &Option<Arc<str>>, b: &Option<Arc<str>>) -> bool {
+    a.is_some() && b.is_some() && a != b
+}
+
+/// Whether two lines of one log with one id are of two requests: a trace may hold several, and whoever asks may choose its id.
+fn is_another(a: &Line, b: &Line) -> bool {
+    let is_whole = |line: &Line| line.method.is_some() && line.url.is_some() && line.status.is_some();
+    let is_elsewhere = differ(&a.address, &b.address) || differ(&a.session, &b.session);
+    a.source == b.source && is_whole(a) && is_whole(b) && (is_elsewhere || a.url != b.url || a.method != b.method)
+}
 /// Source, time, precision and strength of one of the actor's lines.
 type Sighting = (Arc<str>, i64, i64, Strength);
 
@@ -332,7 +351,7 @@ fn joined_lines(
     for l in own {
         let strength = l.mine.unwrap_or(Strength::Open);
         if let Some(id) = &l.request_id {
-            ids.entry(l.system.clone()).or_default().entry(id.clone()).or_default().push((l.time, strength));
+            ids.entry(l.system.clone()).or_default().entry(id.clone()).or_default().push((l.time, strength, face(l)));
         }
         if let Some(key) = look(l) {
             looks.entry(key).or_default().push((l.source.clone(), l.time, l.precision, strength));
@@ -352,9 +371,15 @@ fn joined_lines(
         let time = clocks.end_of_request(&event.source, event.time.micros(), event.duration_micros);
         let (from, to) = clocks.ran(&event.source, event.time.micros(), i64::from(event.time_precision_micros), event.duration_micros, event.bytes);
         let near = within(moments, from.saturating_sub(SAME_MOMENT_MICROS), to.saturating_add(SAME_MOMENT_MICROS));
+        // Another hand in the same log that has the actor's id may have copied it, or the actor's may be a copy.
+        let strength_by = |(_, strength, own): &(i64, Strength, Face)| {
+            let is_other = |a: &Option<Arc<str>>, b: Option<&str>| a.is_some() && b.is_some() && a.as_deref() != b;
+            let is_elsewhere = is_other(&own.1, present(event.src_ip.as_deref())) || is_other(&own.2, present(event.session.as_deref()));
+            if *own.0 == *event.source && is_elsewhere { Strength::Open } else { *strength }
+        };
         let by_id = present(event.request_id.as_deref())
             .and_then(|id| ids.get(event.system.as_ref())?.get(id))
-            .and_then(|list| list.iter().filter(|(t, _)| (t - time).abs() <= SAME_REQUEST_MICROS).map(|(_, s)| *s).max());
+            .and_then(|list| list.iter().filter(|(t, ..)| (t - time).abs() <= SAME_REQUEST_MICROS).map(strength_by).max());
         // Nearly every line of the log is neither; a line that is made of one is held, with its strings.
         if !near && by_id.is_none() {
             return;
@@ -456,9 +481,9 @@ fn link_joined_sessions(own: &[Line], joined: &[Line], identity: &Identity<'_>, 
             owners.entry((l.system.clone(), id.clone())).or_insert(node);
         }
     }
-    let mut found: BTreeMap<(Node, Node), (Span, Vec<_>)> = BTreeMap::new();
+    let mut found: BTreeMap<(Node, Node), (Span, Vec<_>, Strength)> = BTreeMap::new();
     for l in joined {
-        let (Some(session), Some(id)) = (&l.session, &l.request_id) else {
+        let (Some(session), Some(id), Some(mine)) = (&l.session, &l.request_id, l.mine) else {
             continue;
         };
         let Some(from) = owners.get(&(l.system.clone(), id.clone())) else {
@@ -466,14 +491,17 @@ fn link_joined_sessions(own: &[Line], joined: &[Line], identity: &Identity<'_>, 
         };
         let to = identity.node(&(l.system.clone(), session.clone()));
         if links.strength(&to).is_none() && links.strength(from).is_some() {
-            let entry = found.entry((from.clone(), to)).or_default();
+            let entry = found.entry((from.clone(), to)).or_insert_with(|| (Span::default(), Vec::new(), mine));
+            entry.2 = entry.2.max(mine);
             entry.0.add(l.raw);
             entry.1.push(l.place.event_ref());
         }
     }
-    for ((from, to), (span, events)) in found {
+    for ((from, to), (span, events, mine)) in found {
         let reason = format!("{} requests of this session carry request ids of the actor's requests", span.count);
-        links.add(Proposal { rule: "request_to_session", from: &from, to: &to, strength: Strength::Proved, reason, span, events });
+        // In the actor's own log another hand with his id is no proof.
+        let strength = if mine == Strength::Open { Strength::Open } else { Strength::Proved };
+        links.add(Proposal { rule: "request_to_session", from: &from, to: &to, strength, reason, span, events });
     }
 }
 
@@ -484,12 +512,13 @@ fn merge(mut lines: Vec<Line>) -> Vec<Request> {
     let mut requests: Vec<Vec<Line>> = Vec::new();
     let mut by_id: HashMap<(Arc<str>, Arc<str>), Vec<usize>> = HashMap::new();
     let mut by_look: HashMap<Look, BTreeSet<(i64, usize)>> = HashMap::new();
+    let is_near = |a: &Line, b: &Line| (a.time - b.time).abs() <= SAME_REQUEST_MICROS;
     for l in lines {
         let id = l.request_id.clone().map(|id| (l.system.clone(), id));
         let known = id
             .as_ref()
             .and_then(|id| by_id.get(id))
-            .and_then(|list| list.iter().copied().find(|i| (requests[*i][0].time - l.time).abs() <= SAME_REQUEST_MICROS));
+            .and_then(|list| list.iter().copied().find(|i| is_near(&requests[*i][0], &l) && !requests[*i].iter().any(|o| is_another(o, &l))));
         let known = known.or_else(|| partner(&l, by_look.get(&look(&l)?)?, &requests));
         let at = known.unwrap_or(requests.len());
         if let Some(id) = id.filter(|_| known.is_none_or(|i| requests[i].iter().all(|o| o.request_id != l.request_id))) {
@@ -547,7 +576,6 @@ fn join_bare(mut requests: Vec<Vec<Line>>) -> Vec<Vec<Line>> {
 
 /// Whether a request of another log, of the same hand, was running when a line was written.
 fn holds(request: &[Line], line: &Line) -> bool {
-    let differ = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_some() && b.is_some() && a != b;
     let fits = |l: &Line| {
         l.source != line.source && l.mine.is_some() == line.mine.is_some() && !differ(&l.session, &line.session) && !differ(&l.account, &line.account)
     };
@@ -559,7 +587,6 @@ fn holds(request: &[Line], line: &Line) -> bool {
 fn partner(line: &Line, candidates: &BTreeSet<(i64, usize)>, requests: &[Vec<Line>]) -> Option<usize> {
     // Lines come in order of precision, so this line's own is the coarser one.
     let reach = line.precision + SAME_MOMENT_MICROS;
-    let differ = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_some() && b.is_some() && a != b;
     let fits =
         |i: &usize| requests[*i].iter().all(|o| o.source != line.source && !differ(&o.request_id, &line.request_id) && !differ(&o.session, &line.session));
     let near = candidates.range((line.time.saturating_sub(reach), 0)..=(line.time.saturating_add(reach), usize::MAX));

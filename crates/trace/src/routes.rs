@@ -208,7 +208,10 @@ fn claims_on(templates: &BTreeMap<TemplateKey, Template>, requests: &[Request], 
     for (r, request) in requests.iter().enumerate() {
         let with_id = request.request_id.as_deref().and_then(|id| by_id.get(id)).into_iter().flatten();
         for e in with_id.filter(|e| (statements.all[**e].time - request.to).abs() <= SAME_REQUEST_MICROS) {
-            claims.push(Claim { how: How::Id, without: 0, distance: 0, request: r, execution: *e, rule: 0, ..Claim::default() });
+            // Several requests may be of one trace: the one that was running first.
+            let at = statements.all[*e].time;
+            let distance = (request.from - at).max(at - request.to).max(0);
+            claims.push(Claim { how: How::Id, without: 0, distance, request: r, execution: *e, rule: 0, ..Claim::default() });
         }
     }
     let ids_tell: BTreeSet<Arc<str>> = claims.iter().map(|claim| requests[claim.request].system.clone()).collect();
@@ -238,6 +241,25 @@ struct Settled {
     open: BTreeMap<usize, usize>,
 }
 
+/// Statements whose id requests of different hands carry, the actor's among them, with the actor's request: a client may choose the id
+/// of a trace, or be given another's. It proves nobody's.
+fn whose_ids(claims: &[Claim], requests: &[Request]) -> BTreeMap<usize, usize> {
+    let differ = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| a.is_some() && b.is_some() && a != b;
+    let mut of_id: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for claim in claims.iter().filter(|claim| claim.how == How::Id) {
+        of_id.entry(claim.execution).or_default().push(claim.request);
+    }
+    let mut found = BTreeMap::new();
+    for (execution, list) in of_id {
+        let first = &requests[list[0]];
+        let is_shared = list.iter().any(|r| differ(&requests[*r].address, &first.address) || differ(&requests[*r].session, &first.session));
+        if let Some(own) = list.iter().find(|r| requests[**r].mine.is_some()).filter(|_| is_shared) {
+            found.insert(execution, *own);
+        }
+    }
+    found
+}
+
 /// Gives each statement to the best claim on it.
 fn settle(claims: &[Claim], requests: &[Request]) -> Settled {
     let is_mine = |claim: &Claim| requests[claim.request].mine.is_some();
@@ -252,6 +274,7 @@ fn settle(claims: &[Claim], requests: &[Request]) -> Settled {
             of_others.entry(claim.execution).or_insert(claim.how);
         }
     }
+    let by_id = whose_ids(claims, requests);
     let mut settled = Settled { taken: BTreeSet::new(), matches: Vec::new(), rivals: BTreeMap::new(), open: BTreeMap::new() };
     let mut served = BTreeSet::new();
     for claim in claims {
@@ -260,6 +283,10 @@ fn settle(claims: &[Claim], requests: &[Request]) -> Settled {
         }
         settled.taken.insert(claim.execution);
         let strength = claim.strength();
+        if let Some(own) = by_id.get(&claim.execution).filter(|_| claim.how == How::Id) {
+            settled.open.insert(claim.execution, *own);
+            continue;
+        }
         let is_rivalled = is_mine(claim) && of_others.get(&claim.execution).is_some_and(|other| *other <= claim.how);
         if is_rivalled && strength < Strength::Proved {
             settled.open.insert(claim.execution, claim.request);

@@ -598,3 +598,44 @@ fn with_a_password_in_each_request_whoever_was_refused_is_not_the_account() {
     let of_host = |host: &str| trail.steps.iter().filter(|s| s.from_host.as_deref() == Some(host)).map(|s| s.technique.clone()).collect::<Vec<_>>();
     assert_eq!(of_host(BAD), ["T1110.001", "T1213"]);
 }
+
+/// A request with the id of a trace, and a statement that carries it.
+fn traced(web: &mut Web, at: i64, who: u32, url: &str, trace: &str, value: &str) {
+    web.page(at, who, url, &[(ALL, &[value])]);
+    let events = web.events.len();
+    for event in &mut web.events[events - 2..] {
+        event.request_id = some(trace);
+    }
+}
+
+#[test]
+fn a_statement_that_names_the_trace_of_a_request_is_the_requests() {
+    let mut web = Web::default();
+    for n in 0..20 {
+        traced(&mut web, 1_000 * (n + 1), 3, "/patients", &format!("t{n}"), &n.to_string());
+    }
+    traced(&mut web, 50_000, 0, "/patients", "t100", "W1");
+    traced(&mut web, 50_002, 2, "/patients", "t101", "W2");
+    web.check(&[("W1", Strength::Proved, 900)]);
+}
+
+#[test]
+fn one_trace_of_two_hands_proves_neithers() {
+    let mut web = Web::default();
+    traced(&mut web, 50_000, 0, "/patients", "t100", "W1");
+    traced(&mut web, 50_300, 2, "/patients", "t100", "W2");
+    let (trail, accesses) = web.run();
+    let links: Vec<_> = trail.links.iter().filter(|l| l.rule == "request_to_session").map(|l| l.strength).collect();
+    assert_eq!(links, [Strength::Open]);
+    let have: Vec<_> = accesses.iter().map(|a| (a.parameters[0].as_deref(), a.strength)).collect();
+    assert_eq!(have, [(Some("W1"), Strength::Open), (Some("W2"), Strength::Open)]);
+}
+
+#[test]
+fn requests_of_one_trace_stay_several() {
+    let mut web = Web::default();
+    traced(&mut web, 50_000, 0, "/patients?unit=W1", "t100", "W1");
+    traced(&mut web, 50_300, 0, "/patients?unit=W2", "t100", "W2");
+    web.events.last_mut().unwrap().bytes = Some(700);
+    web.check(&[("W1", Strength::Proved, 900), ("W2", Strength::Proved, 700)]);
+}

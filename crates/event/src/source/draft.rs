@@ -62,8 +62,8 @@ impl<'e> Draft<'e> {
         if rest.len() != text.len() {
             tokens = sql::tokens(rest, dialect);
         }
-        if comments.request_id.is_some() {
-            self.event.request_id = comments.request_id.map(Cow::Owned);
+        if let Some(request) = comments.request() {
+            self.event.request_id = Some(Cow::Owned(request.to_owned()));
         }
         self.labels.extend(comments.fields);
         let command = sql::command(rest, &tokens);

@@ -36,9 +36,12 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "requestReceivedTimestamp",
             "stageTimestamp",
             "Timestamp",
+            "timeStamp",
+            "TimeGenerated",
             "logged_at",
             "asctime",
             "start_time",
+            "EdgeEndTimestamp",
             "EdgeStartTimestamp",
             "t",
         ],
@@ -73,10 +76,26 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "ClientIP",
             "properties.clientIP",
             "properties.clientIp",
+            "clientIP_s",
+            "clientIp_s",
             "downstream_remote_address",
         ],
     ),
-    ("src_port", &["src_port", "remote_port", "client_port", "source.port", "client.port", "request.remote_port", "req.remotePort", "ClientPort"]),
+    (
+        "src_port",
+        &[
+            "src_port",
+            "remote_port",
+            "client_port",
+            "source.port",
+            "client.port",
+            "request.remote_port",
+            "req.remotePort",
+            "ClientPort",
+            "ClientSrcPort",
+            "properties.clientPort",
+        ],
+    ),
     (
         "account",
         &[
@@ -120,6 +139,9 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "auditID",
             "requestID",
             "RayID",
+            "properties.transactionId",
+            "properties.trackingReference",
+            "transactionId_g",
         ],
     ),
     (
@@ -137,6 +159,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "httpRequest.httpMethod",
             "ClientRequestMethod",
             "properties.httpMethod",
+            "httpMethod_s",
         ],
     ),
     (
@@ -156,6 +179,8 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "ClientRequestURI",
             "properties.originalRequestUriWithArgs",
             "properties.requestUri",
+            "originalRequestUriWithArgs_s",
+            "requestUri_s",
             "httpRequest.uri",
         ],
     ),
@@ -180,6 +205,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "EdgeResponseStatus",
             "properties.httpStatus",
             "properties.httpStatusCode",
+            "httpStatus_d",
             "response_code",
         ],
     ),
@@ -201,6 +227,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "EdgeResponseBytes",
             "properties.sentBytes",
             "properties.responseBytes",
+            "sentBytes_d",
             "length",
         ],
     ),
@@ -221,6 +248,7 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "Duration",
             "httpRequest.latency",
             "properties.timeTaken",
+            "timeTaken_d",
         ],
     ),
     (
@@ -235,7 +263,12 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
             "httpRequest.userAgent",
             "ClientRequestUserAgent",
             "properties.userAgent",
+            "userAgent_s",
         ],
+    ),
+    (
+        "traceparent",
+        &["traceparent", "trace_parent", "headers.traceparent", "request.headers.traceparent", "req.headers.traceparent", "http_traceparent", "trace"],
     ),
     ("operation", &["operationName", "operation_name", "graphql.operation.name", "graphql.operationName", "rpc.method", "rpcMethod"]),
     ("message", &["message", "msg", "event", "log", "event.action", "eventName"]),
@@ -244,10 +277,14 @@ const DEFAULT_NAMES: &[(&str, &[&str])] = &[
     ("statement", &["statement", "sql", "db.statement"]),
     ("database", &["db.name", "database"]),
     ("forwarded", &["forwarded", "x_forwarded_for", "http_x_forwarded_for", "xff"]),
-    ("referer", &["referer", "referrer", "http_referer", "http.request.referrer"]),
+    ("referer", &["referer", "referrer", "http_referer", "http.request.referrer", "httpRequest.referer", "ClientRequestReferer"]),
+    ("authorization", &["authorization", "http_authorization", "headers.authorization", "request.headers.authorization", "req.headers.authorization"]),
     ("host", &["host", "http_host", "server_name", "request.host", "url.domain", "RequestHost", "ClientRequestHost", "properties.host", "authority"]),
     ("level", &["level", "severity", "log.level"]),
 ];
+
+/// Fields whose record is stamped when its request came in: where their duration is told, the answer came within that.
+const STAMPED_AT_THE_BEGINNING: [&str; 3] = ["httpRequest.latency", "EdgeStartTimestamp", "StartUTC"];
 
 /// The JSON lines format.
 #[derive(Debug)]
@@ -255,6 +292,10 @@ pub struct JsonLines {
     clock: Clock,
     fields: Mapping,
     classify: Vec<(usize, String, Kind)>,
+    /// Slots of fields by which a record is stamped when its request came in.
+    beginnings: Vec<usize>,
+    /// The slot of what every diagnostic record of Azure has, whose `operationName` says what logged it.
+    azure: usize,
 }
 
 /// Opens a log of JSON lines.
@@ -264,6 +305,7 @@ pub struct JsonLines {
 pub fn open(context: &Context<'_>) -> Result<JsonLines, EventError> {
     let source = context.source;
     let mut fields = Mapping::default();
+    let mut beginnings = Vec::new();
     for (field, path) in &source.fields {
         fields.add(path, Column::named(field, path));
     }
@@ -272,16 +314,20 @@ pub fn open(context: &Context<'_>) -> Result<JsonLines, EventError> {
         let mapped = source.fields.contains_key(*field) || part_of_url && source.fields.contains_key("url");
         if !mapped {
             for name in *names {
-                fields.add(name, Column::named(field, name));
+                let slot = fields.add(name, Column::named(field, name));
+                if STAMPED_AT_THE_BEGINNING.contains(name) {
+                    beginnings.push(slot);
+                }
             }
         }
     }
+    let azure = fields.add("resourceId", Column::Skip);
     let mut classify = Vec::new();
     for rule in &source.classify {
         let kind = Kind::parse(source, &rule.class, rule.activity.as_deref(), rule.status.as_deref())?;
         classify.push((fields.add(&rule.field, Column::Skip), rule.equals.clone(), kind));
     }
-    Ok(JsonLines { clock: Clock::of(context)?, fields, classify })
+    Ok(JsonLines { clock: Clock::of(context)?, fields, classify, beginnings, azure })
 }
 
 impl Format for JsonLines {
@@ -316,10 +362,18 @@ impl JsonLines {
             }
         }
         let mut time_read = true;
-        for (column, value) in self.fields.columns.iter().zip(&found.values) {
+        let mut begins = false;
+        for (slot, (column, value)) in self.fields.columns.iter().zip(&found.values).enumerate() {
             let Some(value) = value.filter(|_| !(*column == Column::Time && filling.is_own_stamped())).and_then(plain_text) else { continue };
+            begins |= self.beginnings.contains(&slot);
+            if *column == Column::Command && found.values[self.azure].is_some() {
+                continue;
+            }
             let value = if *column == Column::Time { plain_number(value) } else { value };
             time_read &= filling.set(column, value, &self.clock);
+        }
+        if begins {
+            filling.answered_within_its_duration();
         }
         if !found.repeated.is_empty() {
             filling.label("repeated_fields", Cow::Owned(found.repeated.join(",")));

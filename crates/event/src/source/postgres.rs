@@ -84,9 +84,23 @@ pub(crate) struct Session {
     bytes: usize,
 }
 
+/// Whose a session is, and from where, as the lines of its beginning say it.
+#[derive(Debug, Default)]
+struct Whose {
+    account: Option<String>,
+    database: Option<String>,
+    address: Option<String>,
+    port: Option<i32>,
+}
+
+/// Sessions whose beginnings are remembered.
+const BEGINNINGS_MAX: usize = 1 << 14;
+
 /// Reads entries; remembers per session what later entries leave out.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
+    /// By session: a prefix may leave out who it is.
+    begun: HashMap<String, Whose>,
     sessions: HashMap<String, Session>,
     order: VecDeque<String>,
     bytes: usize,
@@ -107,10 +121,37 @@ impl Log {
         } else if !connection(entry, &mut draft) {
             self.message(entry, &mut draft);
         }
+        self.whose(entry, &mut draft);
         if draft.event.activity == Activity::Disconnect {
             self.forget(entry);
         }
         draft.finish()
+    }
+
+    /// Takes account, database and address from the lines of the session's beginning, where the log's prefix has none.
+    fn whose<'e>(&mut self, entry: &'e Entry<'_>, draft: &mut Draft<'e>) {
+        let (Some(session), event) = (entry.session, &mut draft.event) else { return };
+        let own = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        if event.activity == Activity::Connect {
+            if self.begun.len() >= BEGINNINGS_MAX && !self.begun.contains_key(session) {
+                self.begun.clear();
+            }
+            let whose = self.begun.entry(session.to_owned()).or_default();
+            whose.account = own(&event.account).or(whose.account.take());
+            whose.database = own(&event.database).or(whose.database.take());
+            whose.address = own(&event.src_ip).or(whose.address.take());
+            whose.port = event.src_port.or(whose.port);
+        }
+        let Some(whose) = self.begun.get(session) else { return };
+        let take = |column: &mut Option<Cow<'e, str>>, value: &Option<String>| {
+            if column.is_none() {
+                *column = value.clone().map(Cow::Owned);
+            }
+        };
+        take(&mut event.account, &whose.account);
+        take(&mut event.database, &whose.database);
+        take(&mut event.src_ip, &whose.address);
+        event.src_port = event.src_port.or(whose.port);
     }
 
     /// `statement: SQL`, logged before it runs; DETAIL has the PREPARE that an EXECUTE refers to.
@@ -265,6 +306,9 @@ impl Log {
 
     fn forget(&mut self, entry: &Entry<'_>) {
         self.drop_session(&session_key(entry));
+        if let Some(session) = entry.session {
+            self.begun.remove(session);
+        }
         // Keys of ended sessions are swept out once they are the most, so that a sweep costs what it frees.
         if self.order.len() > 1024 + 2 * self.sessions.len() {
             let sessions = &self.sessions;

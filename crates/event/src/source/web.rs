@@ -723,6 +723,7 @@ fn nginx_column(name: &str) -> Column {
         "request_time" => Column::Duration(Unit::Seconds),
         "request_id" | "req_id" => Column::RequestId,
         "http_x_request_id" | "sent_http_x_request_id" | "http_x_correlation_id" | "upstream_http_x_request_id" => Column::ForeignRequestId(name.to_owned()),
+        "http_traceparent" | "sent_http_traceparent" | "upstream_http_traceparent" => Column::Traceparent,
         "http_user_agent" => Column::UserAgent,
         "http_referer" => Column::Label("referer".to_owned()),
         "http_x_forwarded_for" | "proxy_add_x_forwarded_for" => Column::Label("forwarded".to_owned()),
@@ -817,6 +818,7 @@ fn apache_header(header: &str) -> Column {
         "x-forwarded-for" => Column::Label("forwarded".to_owned()),
         "host" => Column::Label("host".to_owned()),
         "x-request-id" | "x-correlation-id" => Column::ForeignRequestId("x_request_id".to_owned()),
+        "traceparent" => Column::Traceparent,
         other => Column::Label(other.replace('-', "_")),
     }
 }

@@ -3,6 +3,7 @@
 //! It is made to be corrected: what it is not sure of it leaves out, so that nobody is told that they were not reached by an oversight
 //! of its, and counts.
 
+mod by_type;
 mod columns;
 mod people;
 mod register;

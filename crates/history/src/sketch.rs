@@ -122,6 +122,7 @@ fn sketch(table: &StoredTable, stored: &StoredDatabase, known: &KnownPeople) -> 
     TableSketch {
         name: table.full_name(),
         splits: columns::splits(table, &columns, known),
+        by_type: columns::by_type(table, &columns),
         columns,
         primary_key: table.primary_key.iter().filter_map(name).collect(),
         unique: table

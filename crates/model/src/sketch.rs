@@ -19,6 +19,19 @@ pub struct TableSketch {
     pub foreign_keys: Vec<(String, String, String)>,
     /// Columns of few values, beside a key that the register's people stand in.
     pub splits: Vec<Split>,
+    /// Columns whose values are of another kind in each row, as a column beside them says.
+    pub by_type: Vec<ByType>,
+}
+
+/// What a column holds by the value of another: `contact.value` by `contact.type`.
+#[derive(Clone, Debug, Default)]
+pub struct ByType {
+    /// The column that says the kind.
+    pub of: String,
+    /// The column that holds the values.
+    pub value: String,
+    /// Each kind, with its rows and some of their distinct values.
+    pub values: Vec<(String, u64, Samples)>,
 }
 
 /// How a column of few values parts the rows whose key the register has from those whose key it has not.

@@ -4,7 +4,7 @@ use strandline_model::sketch::{ColumnSketch, TableSketch};
 
 use super::people::Owner;
 use super::values::{self, Kind};
-use super::{RegisterSketch, words};
+use super::{RegisterSketch, by_type, words};
 
 /// Values from which on their form tells something.
 const FEWEST: usize = 5;
@@ -68,6 +68,9 @@ fn category(column: &ColumnSketch, table: &TableSketch, (topic, is_of_people): (
     let samples = column.samples.expose_personal();
     let varies = column.distinct >= 2 || (column.filled > 0 && table.rows < FEWEST as u64);
     let category = |name, why: &str| Some(Category { name, why: why.to_owned(), is_sure: false });
+    if let Some(category) = by_type::one_for_all(column, table) {
+        return Some(category);
+    }
     if let Some((name, why)) = own_category(column, register) {
         let of_others = OF_OTHER_PEOPLE.contains(&topic) && TELLS_APART.contains(&name);
         return match (varies, is_flag(column) || name == topic) {

@@ -8,7 +8,7 @@ use strandline_model::sketch::{Split, TableSketch};
 use super::columns::{Sorted, own_category, sort};
 use super::people::{Owner, Owners, People, Way, owners, people};
 use super::sources::Systems;
-use super::{DatabaseSketch, Findings, RegisterSketch, key, list, printable, strings, toml_string, words};
+use super::{DatabaseSketch, Findings, RegisterSketch, by_type, key, list, printable, strings, toml_string, words};
 
 /// What people are to an organisation of which nothing tells it.
 pub(super) const PLAIN: &str = "personal_record";
@@ -179,6 +179,9 @@ fn write_table(database: &str, table: &TableSketch, owner: &Owner, (sorted, filt
         if !sorted.without.is_empty() {
             let _ = writeln!(text, "without_personal_data = [{}]  # [likely] keys and book-keeping", strings(sorted.without.iter().map(String::as_str)));
         }
+    }
+    for comment in by_type::comments(table) {
+        let _ = writeln!(text, "{comment}");
     }
     text.push_str("[table.categories]\n");
     for (column, category) in &sorted.categories {

@@ -1,6 +1,6 @@
 //! Drafts of made-up schemas.
 
-use strandline_model::sketch::{ColumnSketch, Compared, Samples, Split};
+use strandline_model::sketch::{ByType, ColumnSketch, Compared, Samples, Split};
 
 use super::sources::{json_fields, shares_a_word};
 use super::*;
@@ -327,4 +327,36 @@ fn nested_keys_mean_fields_where_their_values_can() {
     {
         assert!(text.contains(part), "{text}");
     }
+}
+
+#[test]
+fn what_a_table_of_keys_and_values_holds_is_told_by_its_types() {
+    let held = |values: Vec<String>| (values.len() as u64, Samples::new(values));
+    let reach = |types: &[&str]| {
+        let mut reach = table("app.reach", &["id", "person_id", "type", "value"], "id", &[("person_id", "app.person", "id")]);
+        let of = |kind: &str| match kind {
+            "mail" => (0..9).map(|n| format!("p{n}@example.org")).collect(),
+            "cell" => (0..9).map(|n| format!("+44 7700 90000{n}")).collect(),
+            _ => (0..9).map(|n| format!("word {n}")).collect(),
+        };
+        let values = types.iter().map(|kind| {
+            let (rows, samples) = held(of(kind));
+            ((*kind).to_owned(), rows, samples)
+        });
+        reach.by_type = vec![ByType { of: "type".into(), value: "value".into(), values: values.collect() }];
+        reach
+    };
+    let check = |types: &[&str], expected: &str, says: &str| {
+        let person = table("app.person", &["id", "first_name", "last_name", "email", "birth_date"], "id", &[]);
+        let database = DatabaseSketch { tables: vec![person, reach(types)], ..DatabaseSketch::default() };
+        let (text, estate) = drafted(&Findings { databases: vec![database], ..Findings::default() });
+        let described = estate.tables.iter().find(|table| table.name == "app.reach").expect("it is described");
+        assert_eq!(described.categories.get("value").map(String::as_str), Some(expected), "{text}");
+        assert!(text.contains(says), "{text}");
+        assert!(!text.contains("example.org"), "a value stands in the draft");
+    };
+    check(&["cell", "mail"], "contact", "# value holds by type: cell (9 rows): phone, mail (9 rows): email. Letters name one category for all of it.");
+    check(&["mail"], "email", "mail (9 rows): email");
+    // One of which nothing tells what it holds: it is not called a contact.
+    check(&["mail", "other"], tables::PLAIN, "other (9 rows): not told");
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use strandline_model::sketch::{ColumnSketch, Compared, Samples, Split};
+use strandline_model::sketch::{ByType, ColumnSketch, Compared, Samples, Split};
 
 use crate::store::StoredTable;
 
@@ -15,6 +15,10 @@ const ROWS: usize = 50_000;
 const COMPARED: usize = 500;
 /// Values of a column that may part persons from others.
 const FEW_VALUES: u64 = 6;
+/// Kinds of values in a table of keys and values, where they are told one by one.
+const MANY_KINDS: u64 = 24;
+/// Distinct values kept of each of them.
+const KIND_SAMPLES: usize = 60;
 /// Letters kept of a sample.
 const SAMPLE_LETTERS: usize = 400;
 /// Letters from which on a word can tell a person.
@@ -210,6 +214,37 @@ pub(super) fn splits(table: &StoredTable, sketches: &[ColumnSketch], known: &Kno
         }
     }
     splits
+}
+
+/// What a column of values holds by the kind that the column beside it says. Both are known by how such columns are called.
+pub(super) fn by_type(table: &StoredTable, sketches: &[ColumnSketch]) -> Vec<ByType> {
+    const KINDS: [&str; 9] = ["type", "kind", "key", "system", "field", "attribute", "attr", "property", "code"];
+    const VALUES: [&str; 6] = ["value", "val", "content", "data", "contact", "detail"];
+    let called = |column: &ColumnSketch, words: &[&str]| {
+        let name = column.name.to_lowercase();
+        name.split(['_', '-', ' ']).next_back().is_some_and(|last| words.contains(&last))
+    };
+    let is_kind = |column: &&ColumnSketch| called(column, &KINDS) && (2..=MANY_KINDS).contains(&column.distinct) && column.filled >= column.distinct * 3;
+    let plain = |value: &str| value.len() <= 40 && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-.: /".contains(c));
+    let Some((of, kind)) = sketches.iter().enumerate().find(|(_, column)| is_kind(column)) else { return Vec::new() };
+    if !kind.samples.expose_personal().iter().all(|value| plain(value)) {
+        return Vec::new();
+    }
+    let step = table.rows().div_ceil(ROWS).max(1);
+    let of_kinds = |at: usize| {
+        let mut values: BTreeMap<String, (u64, BTreeSet<String>)> = BTreeMap::new();
+        for row in (0..table.rows()).step_by(step) {
+            let (Some(kind), Some(value)) = (table.cell(row, of).text(), table.cell(row, at).text()) else { continue };
+            let held = values.entry(kind).or_default();
+            held.0 += 1;
+            if held.1.len() < KIND_SAMPLES {
+                held.1.insert(value.chars().take(SAMPLE_LETTERS).collect());
+            }
+        }
+        values.into_iter().map(|(kind, (rows, some))| (kind, rows, Samples::new(some.into_iter().collect()))).collect()
+    };
+    let held = sketches.iter().enumerate().filter(|(at, column)| *at != of && called(column, &VALUES) && column.distinct > kind.distinct);
+    held.map(|(at, column)| ByType { of: kind.name.clone(), value: column.name.clone(), values: of_kinds(at) }).collect()
 }
 
 /// How the rows of a table compare with the register's lines of the same key.

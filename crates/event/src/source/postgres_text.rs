@@ -505,7 +505,7 @@ mod tests {
              2026-11-24 20:54:26.350 UTC [1] LOG:  checkpoint starting: time\n",
             "postgresql_stderr (log_line_prefix taken to be '%m [%p] %q%u@%d ')",
             "1 datastore_activity/connect/unknown ip=10.0.0.5 port=5 session=97@2026-11-24 20:54:26.340 UTC pid=97 message=connection received: host=10.0.0.5 port=5\n\
-             2 datastore_activity/read/unknown account=app session=97@2026-11-24 20:54:26.340 UTC database=hr pid=97 command=SELECT statement=select *\\nfrom t where a=$1 parameters=[\"x\\ny\"] kind=execute\n\
+             2 datastore_activity/read/unknown ip=10.0.0.5 port=5 account=app session=97@2026-11-24 20:54:26.340 UTC database=hr pid=97 command=SELECT statement=select *\\nfrom t where a=$1 parameters=[\"x\\ny\"] kind=execute\n\
              6 datastore_activity/error/failure account=app session=98@2026-11-24 20:54:26.350 UTC database=hr pid=98 command=SELECT statement=select 'abc'::int; kind=error_context message=invalid input syntax for type integer: \"[masked]\"\n\
              8 application_lifecycle/other/unknown session=1@2026-11-24 20:54:26.350 UTC pid=1 message=checkpoint starting: time",
         );

@@ -296,6 +296,14 @@ fn face(line: &Line) -> Face {
     (line.source.clone(), line.address.clone(), line.session.clone())
 }
 
+/// How surely a line with an id of the actor's is his. Another hand in the same log that has it may have copied it, or the actor's may be
+/// a copy.
+fn strength_by_id((_, strength, own): &(i64, Strength, Face), (source, address, session): (&str, Option<&str>, Option<&str>)) -> Strength {
+    let is_other = |a: &Option<Arc<str>>, b: Option<&str>| a.is_some() && b.is_some() && a.as_deref() != b;
+    let is_elsewhere = is_other(&own.1, address) || is_other(&own.2, session);
+    if *own.0 == *source && is_elsewhere { Strength::Open } else { *strength }
+}
+
 /// Whether both are told, and not the same.
 fn differ(a: &Option<Arc<str>>, b: &Option<Arc<str>>) -> bool {
     a.is_some() && b.is_some() && a != b
@@ -371,15 +379,10 @@ fn joined_lines(
         let time = clocks.end_of_request(&event.source, event.time.micros(), event.duration_micros);
         let (from, to) = clocks.ran(&event.source, event.time.micros(), i64::from(event.time_precision_micros), event.duration_micros, event.bytes);
         let near = within(moments, from.saturating_sub(SAME_MOMENT_MICROS), to.saturating_add(SAME_MOMENT_MICROS));
-        // Another hand in the same log that has the actor's id may have copied it, or the actor's may be a copy.
-        let strength_by = |(_, strength, own): &(i64, Strength, Face)| {
-            let is_other = |a: &Option<Arc<str>>, b: Option<&str>| a.is_some() && b.is_some() && a.as_deref() != b;
-            let is_elsewhere = is_other(&own.1, present(event.src_ip.as_deref())) || is_other(&own.2, present(event.session.as_deref()));
-            if *own.0 == *event.source && is_elsewhere { Strength::Open } else { *strength }
-        };
+        let shown = (event.source.as_ref(), present(event.src_ip.as_deref()), present(event.session.as_deref()));
         let by_id = present(event.request_id.as_deref())
             .and_then(|id| ids.get(event.system.as_ref())?.get(id))
-            .and_then(|list| list.iter().filter(|(t, ..)| (t - time).abs() <= SAME_REQUEST_MICROS).map(strength_by).max());
+            .and_then(|list| list.iter().filter(|(t, ..)| (t - time).abs() <= SAME_REQUEST_MICROS).map(|known| strength_by_id(known, shown)).max());
         // Nearly every line of the log is neither; a line that is made of one is held, with its strings.
         if !near && by_id.is_none() {
             return;

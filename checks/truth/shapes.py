@@ -325,11 +325,12 @@ class Renderer:
 
     def person_of(self, table: Table, row: dict[str, str | None]) -> str:
         if table.subject:
-            return str(row[table.subject])
+            # A row without a subject is nobody's.
+            return str(row[table.subject] or "")
         if not table.via:
             return ""
         above = next(other for other in self.world.tables if f"{other.schema}.{other.name}" == table.via["table"])
-        return next(str(upper[above.subject]) for upper in above.rows if upper[table.via["to_column"]] == row[table.via["column"]])
+        return next(str(upper[above.subject] or "") for upper in above.rows if upper[table.via["to_column"]] == row[table.via["column"]])
 
     def insertion(self, role: str) -> str:
         """Columns and values of a new row: a new person, or another thing of somebody."""

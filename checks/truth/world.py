@@ -146,7 +146,8 @@ class Values:
         if not column.category:
             return self.filter_value(column)
         value, tokens = self.own_value(column)
-        for token in tokens:
+        # What stands in a row without a subject is nobody's.
+        for token in tokens if person else []:
             self.note(token, (person, column.category))
         return value
 
